@@ -1,0 +1,1 @@
+"""Backbones registered with timm: ``import foveate.backbones``, then ``timm.create_model``."""

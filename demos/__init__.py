@@ -1,0 +1,1 @@
+"""Gradio pages: layout, and callbacks of a few lines around library calls."""

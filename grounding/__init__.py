@@ -1,0 +1,1 @@
+"""From a picture and words to a point, a box or a crop."""

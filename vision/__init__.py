@@ -1,0 +1,1 @@
+"""What every room above sees the world with: pictures, geometry, drawing."""
