@@ -1,0 +1,111 @@
+"""The command ``foveate``: one verb a job. Nothing here or in the parsers imports torch, so that ``--help`` is quick."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+import foveate
+from foveate import cli_eval, cli_point
+from foveate.console import FAILED, OK, USAGE, UsageError, complain, say, sentence
+
+_EXAMPLES = """examples:
+  foveate point shot.png "save the file"            one picture, one sentence
+  foveate point shots/ "close" --out clicks         every picture of a folder
+  foveate point shot.png --instructions tasks.txt   many sentences, the picture is read once
+  foveate demo                                      the same as a web page
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Describe the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="foveate",
+        description="Machines that look: say what to click, get the point on the screen.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"foveate {foveate.__version__}")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", dest="verb", required=True)
+    cli_point.add_parser(verbs)
+    cli_eval.add_parser(verbs)
+    models = verbs.add_parser("models", help="list the models, their size, licence and whether the weights are here")
+    models.add_argument("--json", action="store_true", help="print JSON")
+    models.set_defaults(run=run_models)
+    doctor = verbs.add_parser("doctor", help="say what this machine has and what is missing")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
+    doctor.set_defaults(run=run_doctor)
+    demo = verbs.add_parser("demo", help="open the web page (needs the extra demos)")
+    demo.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s: this machine only)")
+    demo.add_argument("--port", type=int, help="port (default: the first free one from 7860)")
+    demo.add_argument("--model", default="foveate-point-s", help="name or weights file (default %(default)s)")
+    demo.set_defaults(run=run_demo)
+    return parser
+
+
+def run_models(args: argparse.Namespace) -> int:
+    """Print the table of models."""
+    from foveate.grounding.catalog import MODELS
+
+    rows = [entry.to_dict() for entry in MODELS]
+    if args.json:
+        say(json.dumps(rows, indent=2))
+        return OK
+    say(f"{'name':18} {'task':8} {'parameters':>10} {'file':>9}  {'licence':11} weights")
+    for row in rows:
+        size = f"{row['megabytes']:.1f} MB" if row["megabytes"] else "-"
+        count = f"{row['parameters'] / 1e6:.1f} M" if row["parameters"] else "-"
+        say(f"{row['name']:18} {row['task']:8} {count:>10} {size:>9}  {row['licence']:11} {row['weights']}")
+    return OK
+
+
+def run_doctor(args: argparse.Namespace) -> int:
+    """Print what was found; exit 1 when pointing cannot work here."""
+    from foveate.doctor import examine
+
+    findings = examine()
+    if args.json:
+        say(json.dumps([finding.to_dict() for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            say(f"{finding.status:8} {finding.name:18} {finding.text}")
+    return FAILED if any(finding.status == "missing" for finding in findings) else OK
+
+
+def run_demo(args: argparse.Namespace) -> int:
+    """Serve the web page until interrupted."""
+    from foveate.demos.app import launch
+
+    if args.port is not None and not 1 <= args.port <= 65535:
+        raise UsageError(f"--port must lie between 1 and 65535, got {args.port}: leave it out for a free one")
+    launch(args.host, args.port, args.model)
+    return OK
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line.
+
+    Args:
+        argv: The words after ``foveate``; those of the process by default.
+
+    Returns:
+        0 when all went right, 1 when something failed, 2 when the command line itself is wrong.
+    """
+    try:
+        args = build_parser().parse_args(argv)
+        return args.run(args)
+    except SystemExit as end:  # argparse has already written its message
+        return int(end.code or 0) if isinstance(end.code, (int, type(None))) else USAGE
+    except UsageError as error:
+        complain(sentence(error))
+        return USAGE
+    except (ValueError, TypeError, RuntimeError, OSError) as error:
+        complain(sentence(error))
+        return FAILED
+    except KeyboardInterrupt:
+        complain("stopped")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
