@@ -1,6 +1,7 @@
-"""foveate: machines that look. Backbones for timm, pointing on screens, attention kernels."""
+"""foveate: machines that look. Pointing on screens, attention backbones for timm."""
 
 import importlib
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +12,20 @@ __version__ = "0.1.0"
 __all__ = ["Pointer", "Pointing", "__version__", "backbones", "demos", "grounding", "point", "vision"]
 
 _ROOMS = ("vision", "backbones", "grounding", "demos")
-_NAMES = {"point": "foveate.grounding.pointing", "Pointer": "foveate.grounding.pointing", "Pointing": "foveate.grounding.pointing"}
+_POINTING = ("point", "Pointer", "Pointing")
+
+# A checkout has the rooms beside this folder, an installed package inside it. Python started at the root of a checkout
+# finds this folder before the installed one, and would find no rooms.
+if not Path(__file__).with_name("vision").is_dir():
+    __path__.append(str(Path(__file__).parents[1]))
 
 
 def __getattr__(name: str) -> ModuleType | Any:
     """Import a room or a front-door name when it is first asked for, so that ``import foveate`` costs nothing."""
     if name in _ROOMS:
         return importlib.import_module(f"foveate.{name}")
-    if name in _NAMES:
-        return getattr(importlib.import_module(_NAMES[name]), name)
+    if name in _POINTING:
+        return getattr(importlib.import_module("foveate.grounding.pointing"), name)
     raise AttributeError(f"module 'foveate' has no attribute {name!r}: it has {', '.join(__all__)}")
 
 

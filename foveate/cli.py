@@ -1,15 +1,18 @@
-"""The command ``foveate``: one verb a job. Nothing here or in the parsers imports torch, so that ``--help`` is quick."""
+"""The command ``foveate``: one verb a job. Nothing here or in the parsers imports torch, so ``--help`` is quick."""
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 
 import foveate
 from foveate import cli_eval, cli_point
-from foveate.console import FAILED, OK, USAGE, UsageError, complain, say, sentence
+from foveate.console import FAILED, OK, USAGE, Parser, UsageError, complain, say, whole_number
+from foveate.errors import sentence
 
 _EXAMPLES = """examples:
+  foveate point --example mail "reply"              a picture that comes with the package
   foveate point shot.png "save the file"            one picture, one sentence
   foveate point shots/ "close" --out clicks         every picture of a folder
   foveate point shot.png --instructions tasks.txt   many sentences, the picture is read once
@@ -19,7 +22,7 @@ _EXAMPLES = """examples:
 
 def build_parser() -> argparse.ArgumentParser:
     """Describe the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="foveate",
         description="Machines that look: say what to click, get the point on the screen.",
         epilog=_EXAMPLES,
@@ -36,15 +39,22 @@ def build_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="print JSON")
     doctor.set_defaults(run=run_doctor)
     demo = verbs.add_parser("demo", help="open the web page (needs the extra demos)")
-    demo.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s: this machine only)")
-    demo.add_argument("--port", type=int, help="port (default: the first free one from 7860)")
+    demo.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s: this machine)")
+    demo.add_argument("--port", type=whole_number(1, 65535), help="port (default: the first free one from 7860)")
     demo.add_argument("--model", default="foveate-point-s", help="name or weights file (default %(default)s)")
     demo.set_defaults(run=run_demo)
     return parser
 
 
 def run_models(args: argparse.Namespace) -> int:
-    """Print the table of models."""
+    """Print the table of models.
+
+    Args:
+        args: With ``json``.
+
+    Returns:
+        Exit code.
+    """
     from foveate.grounding.catalog import MODELS
 
     rows = [entry.to_dict() for entry in MODELS]
@@ -60,7 +70,14 @@ def run_models(args: argparse.Namespace) -> int:
 
 
 def run_doctor(args: argparse.Namespace) -> int:
-    """Print what was found; exit 1 when pointing cannot work here."""
+    """Print what was found.
+
+    Args:
+        args: With ``json``.
+
+    Returns:
+        Exit code: 1 when pointing cannot work here.
+    """
     from foveate.doctor import examine
 
     findings = examine()
@@ -73,12 +90,20 @@ def run_doctor(args: argparse.Namespace) -> int:
 
 
 def run_demo(args: argparse.Namespace) -> int:
-    """Serve the web page until interrupted."""
+    """Serve the web page until interrupted.
+
+    Args:
+        args: With ``host``, ``port`` and ``model``.
+
+    Returns:
+        Exit code.
+    """
     from foveate.demos.app import launch
 
-    if args.port is not None and not 1 <= args.port <= 65535:
-        raise UsageError(f"--port must lie between 1 and 65535, got {args.port}: leave it out for a free one")
-    launch(args.host, args.port, args.model)
+    try:
+        launch(args.host, args.port, args.model)
+    except ValueError as error:  # a model that nobody knows is a matter of the command line
+        raise UsageError(str(error)) from error
     return OK
 
 
@@ -93,12 +118,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         args = build_parser().parse_args(argv)
-        return args.run(args)
-    except SystemExit as end:  # argparse has already written its message
-        return int(end.code or 0) if isinstance(end.code, (int, type(None))) else USAGE
+        return int(args.run(args))
+    except SystemExit as end:  # --help and --version end so
+        return int(end.code or 0)
     except UsageError as error:
         complain(sentence(error))
         return USAGE
+    except BrokenPipeError:  # whoever read the output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     except (ValueError, TypeError, RuntimeError, OSError) as error:
         complain(sentence(error))
         return FAILED

@@ -5,84 +5,133 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foveate.console import FAILED, OK, Input, UsageError, complain, find_inputs, output_folder, say, sentence
+from foveate.console import (
+    FAILED,
+    OK,
+    Input,
+    UsageError,
+    add_model_options,
+    complain,
+    find_inputs,
+    load_pointer,
+    output_folder,
+    say,
+    whole_number,
+)
+from foveate.errors import sentence
 
 if TYPE_CHECKING:
     from foveate.grounding.pointing import Pointer, Pointing
 
 
 def add_parser(verbs: Any) -> None:
-    """Add the verb to the parsers of the command."""
+    """Add the verb to the parsers of the command.
+
+    Args:
+        verbs: Subparsers of the command.
+    """
     parser = verbs.add_parser(
         "point",
         help="say what to click, get the point",
         usage='foveate point IMAGE... "instruction" [options]\n'
-        "       foveate point IMAGE... --instructions FILE [options]",
+        "       foveate point IMAGE... --instructions FILE [options]\n"
+        '       foveate point --example NAME ["instruction"] [options]',
         description="Find the place on a screenshot that a sentence names. Prints the point in pixels of the picture "
         "and writes NAME.point.png and NAME.point.json.",
     )
-    parser.add_argument("words", nargs="+", metavar="IMAGE", help="files, folders, patterns or -; then the sentence")
-    parser.add_argument("--instructions", metavar="FILE", help="text file with one sentence a line, instead of the last word")
-    parser.add_argument("--out", default="foveate-out/point", metavar="DIR", help="folder for results (default %(default)s)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line instead of text")
-    parser.add_argument("--top", type=int, default=1, metavar="K", help="keep the K best regions (default %(default)s)")
-    parser.add_argument("--heatmap", action="store_true", help="draw the attention too and save it as NAME.point.npy")
-    parser.add_argument("--model", default="foveate-point-s", metavar="NAME|PATH", help="default %(default)s")
-    parser.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1 ... (default: cuda if there is one)")
-    parser.add_argument("--resume", action="store_true", help="skip answers that --out holds already")
+    add = parser.add_argument
+    add("words", nargs="*", metavar="IMAGE", help="files, folders, patterns or -; then the sentence")
+    add("--example", metavar="NAME", help="a picture of the package instead: mail, settings or files")
+    add("--instructions", metavar="FILE", help="text file with one sentence a line, instead of the last word")
+    add("--out", default="foveate-out/point", metavar="DIR", help="folder for results (default %(default)s)")
+    add("--json", action="store_true", help="print one JSON object a line instead of text")
+    add("--top", type=whole_number(1), default=1, metavar="K", help="keep the K best regions (default %(default)s)")
+    add("--heatmap", action="store_true", help="draw the attention too and save it as NAME.point.npy")
+    add("--resume", action="store_true", help="skip answers that --out holds already")
+    add_model_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer all sentences for all pictures; go on past bad pictures and name them at the end."""
-    words, instructions = _instructions(args)
-    if args.top < 1:
-        raise UsageError(f"--top must be at least 1, got {args.top}")
-    if words.count("-") > 1:
-        raise UsageError("- (standard input) can be given once only")
-    inputs = find_inputs(words)
+    """Answer all sentences for all pictures; go on past bad pictures and name them at the end.
+
+    Args:
+        args: As ``add_parser`` describes them.
+
+    Returns:
+        Exit code: 1 when a picture failed.
+
+    Raises:
+        UsageError: The words cannot be understood.
+    """
+    inputs, instructions = _questions(args)
     folder = output_folder(args.out)
     failures = [item.error for item in inputs if item.error]
     for message in failures:
         complain(message)
-    todo = [(item, names) for item, names in _name_outputs(inputs, len(instructions)) if not item.error]
-    pointer = _load(args.model, args.device) if todo else None
-    for item, names in todo:
-        try:
-            _answer(pointer, item, [folder / name for name in names], instructions, args)
-        except (ValueError, TypeError, RuntimeError, OSError) as error:
-            message = sentence(error)
-            failures.append(message if item.label in message else f"{item.label}: {message}")
-            complain(failures[-1])
-    if len(failures) > 0 and len(inputs) > 1:
+    if len(failures) < len(inputs):
+        pointer = load_pointer(args.model, args.device)
+        for item, names in _name_outputs(inputs, len(instructions)):
+            try:
+                if not item.error:
+                    _answer(pointer, item, [folder / name for name in names], instructions, args)
+            except BrokenPipeError:
+                raise
+            except (ValueError, TypeError, RuntimeError, OSError) as error:
+                message = sentence(error)
+                failures.append(message if item.label in message else f"{item.label}: {message}")
+                complain(failures[-1])
+    if failures and len(inputs) > 1:
         complain(f"{len(failures)} of {len(inputs)} inputs failed:")
         for message in failures:
             complain(f"  {message}")
     return FAILED if failures else OK
 
 
-def _instructions(args: argparse.Namespace) -> tuple[list[str], list[str]]:
+def _questions(args: argparse.Namespace) -> tuple[list[Input], list[str]]:
     """Tell pictures from sentences."""
-    if args.instructions is not None:
-        path = Path(args.instructions)
+    words, examples, own = list(args.words), [], ""
+    if args.example is not None:
+        from foveate.vision.examples import find_example
+
         try:
-            lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-        except OSError as error:
-            raise UsageError(f"cannot read --instructions {path} ({error.strerror}): give a text file") from error
-        except UnicodeDecodeError as error:
-            raise UsageError(f"--instructions {path} is no UTF-8 text: save it as UTF-8, one sentence a line") from error
-        sentences = [line for line in lines if line]
-        if not sentences:
-            raise UsageError(f"--instructions {path} holds no sentence: write one a line")
-        return args.words, sentences
-    *words, last = args.words
-    if not words:
-        raise UsageError(f'{last!r} is an image or a sentence, and both are needed: foveate point IMAGE... "instruction"')
-    if not last.strip():
+            example = find_example(args.example)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        examples, own = [Input(example.path.name, example.path)], example.instruction
+    if args.instructions is not None:
+        instructions = _read_instructions(Path(args.instructions))
+    elif words:
+        instructions = [_check_instruction(words.pop())]
+    else:
+        instructions = [own]
+    if words.count("-") > 1:
+        raise UsageError("- (standard input) can be given once only: name the other pictures")
+    if not words and not examples:
+        raise UsageError('an image and a sentence are both needed: foveate point IMAGE... "instruction"')
+    return examples + find_inputs(words), instructions
+
+
+def _check_instruction(text: str) -> str:
+    if not text.strip():
         raise UsageError('the instruction is empty: say what to click, such as "save the file"')
-    if Path(last).is_file():
-        raise UsageError(f'the last word must be the instruction, and {last} is a file: add one, such as "save the file"')
-    return words, [last.strip()]
+    if Path(text).is_file():
+        raise UsageError(f'{text} is a file, and the last word must be the instruction: add "what to click"')
+    return text.strip()
+
+
+def _read_instructions(path: Path) -> list[str]:
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except OSError as error:
+        reason = (error.strerror or "unknown").lower()
+        raise UsageError(f"cannot read --instructions {path} ({reason}): give a text file") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"--instructions {path} is no UTF-8 text: write one sentence a line in UTF-8") from error
+    sentences = [line for line in lines if line]
+    if not sentences:
+        raise UsageError(f"--instructions {path} holds no sentence: write one a line")
+    return sentences
 
 
 def _name_outputs(inputs: list[Input], count: int) -> list[tuple[Input, list[str]]]:
@@ -101,25 +150,17 @@ def _name_outputs(inputs: list[Input], count: int) -> list[tuple[Input, list[str
     return named
 
 
-def _load(model: str, device: str | None) -> "Pointer":
-    from foveate.grounding.pointing import Pointer
-
-    try:
-        return Pointer(model, device)
-    except ValueError as error:  # a name that nobody knows is a matter of the command line
-        raise UsageError(str(error)) from error
-
-
-def _answer(pointer: "Pointer", item: Input, stems: list[Path], instructions: list[str], args: argparse.Namespace) -> None:
-    """Answer all sentences for one picture, writing each answer before the next is reported."""
-    pairs = list(zip(stems, instructions, strict=True))
-    done = {stem for stem, text in pairs if args.resume and _is_done(stem, item, text, pointer.model_name)}
-    for stem, text in pairs:
-        if stem in done and not args.json:
-            say(f'{item.label}  "{text}" -> done before  {stem}.point.png')
-        elif stem in done:
-            say(json.dumps(json.loads(Path(f"{stem}.point.json").read_text(encoding="utf-8"))))
-    todo = [(stem, text) for stem, text in pairs if stem not in done]
+def _answer(
+    pointer: "Pointer", item: Input, stems: list[Path], instructions: list[str], args: argparse.Namespace
+) -> None:
+    """Answer all sentences for one picture; each answer is on disk before it is printed."""
+    todo = []
+    for stem, text in zip(stems, instructions, strict=True):
+        done = _done_before(stem, item, text, pointer.model_name, args) if args.resume else None
+        if done is None:
+            todo.append((stem, text))
+        else:
+            say(json.dumps(done) if args.json else f'{item.label}  "{text}" -> done before  {stem}.point.png')
     if not todo:
         return
     answers = pointer.many(item.source(), [text for _, text in todo], label=item.label)
@@ -138,12 +179,16 @@ def _line(answer: "Pointing", label: str, path: Path, top: int) -> str:
     return line
 
 
-def _is_done(stem: Path, item: Input, text: str, model: str) -> bool:
-    """Whether a whole answer to this very question lies there; anything unreadable counts as not done."""
+def _done_before(stem: Path, item: Input, text: str, model: str, args: argparse.Namespace) -> dict[str, Any] | None:
+    """Read the whole answer to this very question if it lies there; anything unreadable counts as not done."""
+    file = Path(f"{stem}.point.json")
     try:
-        old = json.loads(Path(f"{stem}.point.json").read_text(encoding="utf-8"))
-        picture_stays = item.path is not None and item.path.stat().st_mtime <= Path(f"{stem}.point.json").stat().st_mtime
-    except (OSError, ValueError):
-        return False
-    same = isinstance(old, dict) and (old.get("source"), old.get("instruction"), old.get("model")) == (item.label, text, model)
-    return same and picture_stays and Path(f"{stem}.point.png").is_file()
+        old = json.loads(file.read_text(encoding="utf-8"))
+        same = (old["source"], old["instruction"], old["model"]) == (item.label, " ".join(text.split()), model)
+        enough = len(old["regions"]) == min(args.top, old["regions_found"])
+        newer = item.path is not None and item.path.stat().st_mtime <= file.stat().st_mtime
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    suffixes = (".png", ".npy") if args.heatmap else (".png",)
+    complete = all(file.with_suffix(suffix).is_file() for suffix in suffixes)
+    return old if same and enough and newer and complete else None

@@ -1,10 +1,16 @@
-"""What every verb shares: writing lines, one-sentence errors, finding input pictures. Imports nothing heavy."""
+"""What every verb shares: parsing, writing lines, one-sentence errors, finding pictures. Imports nothing heavy."""
 
+import argparse
 import glob
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from foveate.grounding.pointing import Pointer
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm")
 OK, FAILED, USAGE = 0, 1, 2
@@ -12,6 +18,14 @@ OK, FAILED, USAGE = 0, 1, 2
 
 class UsageError(ValueError):
     """The command line asks for something that cannot be; the command ends with exit code 2."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that complains in one sentence, like the rest of the command."""
+
+    def error(self, message: str) -> NoReturn:
+        """Turn what argparse found into a ``UsageError``."""
+        raise UsageError(f"{message}: see {self.prog} --help")
 
 
 @dataclass(frozen=True)
@@ -50,11 +64,65 @@ def complain(text: str) -> None:
     sys.stderr.flush()
 
 
-def sentence(error: BaseException) -> str:
-    """Turn an exception into one line without its type or trace."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'a file'}: {error.strerror[0].lower()}{error.strerror[1:]}"
-    return " ".join(str(error).split()) or type(error).__name__
+def whole_number(low: int, high: int | None = None) -> Callable[[str], int]:
+    """Make the type of an option that takes a whole number.
+
+    Args:
+        low: Smallest number.
+        high: Largest number; none by default.
+
+    Returns:
+        What argparse calls with the word.
+    """
+    span = f"at least {low}" if high is None else f"between {low} and {high}"
+
+    def read(word: str) -> int:
+        try:
+            number = int(word)
+        except ValueError:
+            number = low - 1
+        if number < low or (high is not None and number > high):
+            raise argparse.ArgumentTypeError(f"it must be a whole number, {span}, got {word!r}")
+        return number
+
+    return read
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add --model and --device, which read the same at every verb.
+
+    Args:
+        parser: Parser of the verb.
+    """
+    parser.add_argument(
+        "--model",
+        default="foveate-point-s",
+        metavar="NAME|PATH",
+        help="model name or .safetensors (default %(default)s)",
+    )
+    parser.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1 ... (default: cuda if there is one)")
+
+
+def load_pointer(model: str, device: str | None) -> "Pointer":
+    """Load the model that --model and --device name.
+
+    Args:
+        model: Name or weights file.
+        device: cpu, cuda, cuda:N, mps or None.
+
+    Returns:
+        The model, ready to be asked.
+
+    Raises:
+        UsageError: Nobody knows that name, or the file is no such model.
+        RuntimeError: The weights cannot be read or the device is not there.
+    """
+    from foveate.grounding.pointing import Pointer
+
+    try:
+        return Pointer(model, device)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def find_inputs(words: Sequence[str]) -> list[Input]:
@@ -68,32 +136,32 @@ def find_inputs(words: Sequence[str]) -> list[Input]:
     """
     found: list[Input] = []
     for word in words:
-        path = Path(word)
+        path, name = Path(word), _printable(word)
         if word == "-":
             found.append(Input("stdin", None))
         elif path.is_dir():
-            found += _in_folder(path) or [Input(word, path, _no_images(word))]
-        elif path.exists() or not glob.has_magic(word):
-            error = "" if path.exists() else f"{word}: no such file: give an image, a folder of images, a pattern or -"
-            found.append(Input(word, path, error))
+            missing = f"{name}: the folder holds no image ({', '.join(IMAGE_SUFFIXES)}): give another folder or a file"
+            found += _in_folder(path) or [Input(name, path, missing)]
+        elif path.exists():
+            found.append(Input(name, path))
+        elif glob.has_magic(word):
+            matches = [Path(match) for match in sorted(glob.glob(word, recursive=True)) if Path(match).is_file()]
+            missing = f"{name}: the pattern matches no file: check it, or name the files themselves"
+            found += [Input(_printable(match), match) for match in matches] or [Input(name, path, missing)]
         else:
-            matches = [Path(m) for m in sorted(glob.glob(word, recursive=True)) if Path(m).is_file()]
-            none = Input(word, path, f"{word}: the pattern matches no file: check it, or name the files themselves")
-            found += [Input(str(match), match) for match in matches] or [none]
+            missing = f"{name}: no such file: give an image, a folder of images, a pattern or -"
+            found.append(Input(name, path, missing))
     return found
-
-
-def _in_folder(folder: Path) -> list[Input]:
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
-    return [Input(str(file), file) for file in files]
-
-
-def _no_images(word: str) -> str:
-    return f"{word}: the folder holds no image ({', '.join(IMAGE_SUFFIXES)}): give another folder or a file"
 
 
 def output_folder(path: str) -> Path:
     """Make the folder results go to.
+
+    Args:
+        path: As typed.
+
+    Returns:
+        The folder, which can be written.
 
     Raises:
         UsageError: It cannot be made or written.
@@ -105,5 +173,16 @@ def output_folder(path: str) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise UsageError(f"cannot write to --out {path} ({error.strerror}): name another folder") from error
+        reason = (error.strerror or "unknown").lower()
+        raise UsageError(f"cannot write to --out {path} ({reason}): name another folder") from error
     return folder
+
+
+def _in_folder(folder: Path) -> list[Input]:
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    return [Input(_printable(file), file) for file in files]
+
+
+def _printable(path: str | Path) -> str:
+    """A file name that can be printed and written as UTF-8, whatever bytes the file system has."""
+    return os.fsencode(path).decode("utf-8", "replace")

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import foveate
 
-NEEDED = ("torch", "timm", "numpy", "pillow", "safetensors", "tqdm")
+NEEDED = ("torch", "torchvision", "timm", "numpy", "pillow", "safetensors", "tokenizers", "tqdm")
 OPTIONAL = {"gradio": "demos", "accelerate": "train", "playwright": "train"}
 
 
@@ -38,7 +38,7 @@ def examine() -> list[Finding]:
     findings = [Finding("foveate", "ok", f"{foveate.__version__}, Python {platform.python_version()}, {sys.platform}")]
     findings += [_package(name, None) for name in NEEDED]
     findings += [_package(name, extra) for name, extra in OPTIONAL.items()]
-    findings += [*_devices(), _memory(), *_weights(), _browser()]
+    findings += [*_devices(), _memory(), *_weights(), *_tools()]
     return findings
 
 
@@ -89,13 +89,16 @@ def _weights() -> list[Finding]:
         except ValueError as error:
             findings.append(Finding(entry.name, "missing", str(error)))
         else:
-            text = f"weights in place, {info.parameters / 1e6:.1f} M parameters, {info.megabytes:.1f} MB, {entry.licence}"
-            findings.append(Finding(entry.name, "ok", text))
+            size = f"{info.parameters / 1e6:.1f} M parameters, {info.megabytes:.1f} MB"
+            findings.append(Finding(entry.name, "ok", f"weights in place, {size}, {entry.licence}"))
     return findings
 
 
-def _browser() -> Finding:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found:
-        return Finding("chromium", "ok", found)
-    return Finding("chromium", "optional", "not found: only rendering training pages and the browser test need it")
+def _tools() -> list[Finding]:
+    """Programs that only the data engine and the browser test start."""
+    findings = []
+    for name, use in (("chromium", "rendering training pages and the browser test"), ("Xvfb", "capturing programs")):
+        found = shutil.which(name)
+        text = found or f"not found, and only {use} needs it: install the system package {name.lower()}"
+        findings.append(Finding(name, "ok" if found else "optional", text))
+    return findings

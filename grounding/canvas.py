@@ -60,7 +60,9 @@ def prepare(image: Image.Image, max_pixels: int = MAX_PIXELS) -> Canvas:
     if min(width, height) < MIN_SIDE:
         raise ValueError(f"the picture is {width}x{height}: pointing needs at least {MIN_SIDE} pixels on each side")
     if max(width, height) > MAX_ASPECT * min(width, height):
-        raise ValueError(f"the picture is {width}x{height}: one side may be {MAX_ASPECT} times the other at most, crop it")
+        raise ValueError(
+            f"the picture is {width}x{height}: one side may be {MAX_ASPECT} times the other at most, crop it"
+        )
     inner = (width, height)
     if width * height > max_pixels:
         scale = (max_pixels / (width * height)) ** 0.5

@@ -56,7 +56,12 @@ class ModelEntry:
                 info = read_weights_info(self.path)
             except ValueError:
                 return row | {"weights": "unreadable"}
-            row |= {"parameters": info.parameters, "megabytes": info.megabytes, "facts": info.facts, "weights": "packaged"}
+            row |= {
+                "parameters": info.parameters,
+                "megabytes": info.megabytes,
+                "facts": info.facts,
+                "weights": "packaged",
+            }
         return row
 
 
@@ -97,7 +102,9 @@ def read_weights_info(path: str | Path) -> WeightsInfo:
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"cannot read the weights {file.name} ({error}): install or train them again") from error
     if size != 8 + length + end:
-        raise ValueError(f"the weights {file.name} have {size} bytes, not {8 + length + end}: install or train them again")
+        raise ValueError(
+            f"the weights {file.name} have {size} bytes, not {8 + length + end}: install or train them again"
+        )
     return WeightsInfo(sum(counts), size / 1e6, facts if isinstance(facts, dict) else {})
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from foveate.errors import sentence
 from foveate.grounding.pointing import Pointer
 from foveate.grounding.screenspot import KINDS, PLATFORMS, Sample
 
@@ -108,18 +109,20 @@ def evaluate(
     for sample in samples:
         groups.setdefault(sample.image, []).append(sample)
     digest = checksum(annotations, [folder / name for name in groups])
-    key = {"data_sha256": digest, "model": pointer.model_name, "weights_sha256": pointer.weights_sha256()}
-    scores, failures = _read_partial(partial, key, samples) if resume else ({}, [])
-    append = _open_partial(partial, key, keep=resume)
+    key = {"data_sha256": digest, "model": pointer.model_name, "weights_sha256": pointer.weights_sha256() or ""}
+    scores = _read_partial(partial, key, samples) if resume else {}
+    append = _open_partial(partial, key, scores.values())
+    failures = []
     for name, group in tqdm(groups.items(), desc="pictures", unit="picture", disable=None):
-        group = [sample for sample in group if sample.where not in scores]  # noqa: PLW2901
-        if not group:
+        todo = [sample for sample in group if sample.where not in scores]
+        if not todo:
             continue
         try:
-            fresh = _score_picture(pointer, folder / name, group)
+            fresh = _score_picture(pointer, folder / name, todo)
         except (ValueError, TypeError, RuntimeError, OSError) as error:
-            failures.append(f"{name}: {' '.join(str(error).split())}")
-            fresh = [Score(sample, False, False, False, 0.0, None) for sample in group]
+            message = sentence(error)
+            failures.append(message if name in message else f"{name}: {message}")
+            fresh = [Score(sample, False, False, False, 0.0, None) for sample in todo]
         else:
             append(fresh)
         scores.update({score.sample.where: score for score in fresh})
@@ -137,7 +140,9 @@ def _score_picture(pointer: Pointer, path: Path, group: Sequence[Sample]) -> lis
     for sample in group:
         x, y = (sample.box[0] + sample.box[2]) / 2, (sample.box[1] + sample.box[3]) / 2
         if not (0 <= x <= width and 0 <= y <= height):
-            raise ValueError(f"{sample.where} has its box outside the {width}x{height} picture: bbox is [x, y, width, height]")
+            raise ValueError(
+                f"{sample.where} has its box outside the {width}x{height} picture: bbox is [x, y, width, height]"
+            )
     answers = pointer.ask(look, [sample.instruction for sample in group])
     ms = 1000 * (looked - start + (time.perf_counter() - looked) / len(group))
     scores = []
@@ -158,6 +163,9 @@ def summarise(scores: Sequence[Score], pointer: Pointer, digest: str, failures: 
         pointer: The model they came from.
         digest: Checksum of the data.
         failures: Pictures that could not be used.
+
+    Returns:
+        The measurement.
     """
     cells = {}
     for where in PLATFORMS:
@@ -214,10 +222,22 @@ def _bootstrap_macro(scores: Sequence[Score], rounds: int = 1000) -> tuple[float
 
 
 def format_report(report: Report) -> str:
-    """Set a measurement as a table for the terminal."""
+    """Set a measurement as a table for the terminal.
+
+    Args:
+        report: From ``evaluate``.
+
+    Returns:
+        Lines of text.
+    """
     result, rows = report.result, []
     rows.append(f"{'':14} {'samples':>7} {'accuracy':>9} {'95 %':>13} {'hit@3':>7} {'centre':>7} {'random':>7}")
-    whole = {"samples": result["samples"], "accuracy": result["overall"]["micro"], **result["overall"], **result["baselines"]}
+    whole = {
+        "samples": result["samples"],
+        "accuracy": result["overall"]["micro"],
+        **result["overall"],
+        **result["baselines"],
+    }
     for name, cell in [*result["cells"].items(), ("overall, micro", whole)]:
         low, high = cell["ci95"]
         rows.append(
@@ -225,21 +245,40 @@ def format_report(report: Report) -> str:
             f"{100 * cell['hit_at_3']:7.1f} {100 * cell['screen_centre']:7.1f} {100 * cell['random_point']:7.2f}"
         )
     low, high = report.macro_ci95
-    rows.append(f"{'overall, macro':14} {'':7} {100 * result['overall']['macro']:9.1f} {100 * low:6.1f}-{100 * high:<6.1f}")
-    speed = f"{result['ms_per_image']:.0f} ms a picture with one sentence" if result["ms_per_image"] else "no picture measured"
+    rows.append(
+        f"{'overall, macro':14} {'':7} {100 * result['overall']['macro']:9.1f} {100 * low:6.1f}-{100 * high:<6.1f}"
+    )
+    speed = (
+        f"{result['ms_per_image']:.0f} ms a picture with one sentence"
+        if result["ms_per_image"]
+        else "no picture measured"
+    )
     rows.append(f"model {result['model']}, {speed}")
     return "\n".join(rows)
 
 
 def write_result(report: Report, path: str | Path) -> None:
-    """Write the result file, whole or not at all."""
+    """Write the result file, whole or not at all.
+
+    Args:
+        report: From ``evaluate``.
+        path: JSON file.
+    """
     target, draft = Path(path), Path(f"{path}.tmp")
     draft.write_text(json.dumps(report.result, indent=2) + "\n", encoding="utf-8")
     draft.replace(target)
 
 
 def checksum(annotations: Iterable[str | Path], images: Iterable[Path]) -> str:
-    """SHA-256 over the annotation files and the pictures in use, with their names; missing pictures add the name only."""
+    """Compute a checksum of the data that a result was measured on.
+
+    Args:
+        annotations: The annotation files, in order.
+        images: The pictures in use.
+
+    Returns:
+        SHA-256 over names and contents; a missing picture adds its name only.
+    """
     digest = hashlib.sha256()
     for file in [*map(Path, annotations), *sorted(images)]:
         digest.update(file.name.encode())
@@ -248,34 +287,36 @@ def checksum(annotations: Iterable[str | Path], images: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def _read_partial(path: Path | None, key: dict[str, str], samples: Sequence[Sample]) -> tuple[dict[str, Score], list[str]]:
+def _read_partial(path: Path | None, key: dict[str, str], samples: Sequence[Sample]) -> dict[str, Score]:
     """Take over the scores of an interrupted run; a line cut in half is the end of it."""
     if path is None or not path.is_file():
-        return {}, []
-    lines = path.read_text(encoding="utf-8").splitlines()
-    if not lines or json.loads(lines[0]) != key:
+        return {}
+    first, *lines = path.read_text(encoding="utf-8").splitlines() or [""]
+    if first != json.dumps(key):
         raise ValueError(f"{path} belongs to other data or another model: remove it, or leave out --resume")
-    known, scores = {sample.where: sample for sample in samples}, {}
-    for line in lines[1:]:
+    known = {sample.where: sample for sample in samples}
+    scores = {}
+    for line in lines:
         try:
             where, *rest = json.loads(line)
-        except ValueError:
-            break
-        if where in known:
             scores[where] = Score(known[where], *rest)
-    return scores, []
+        except (ValueError, TypeError, KeyError):
+            break
+    return scores
 
 
-def _open_partial(path: Path | None, key: dict[str, str], keep: bool) -> Callable[[Sequence[Score]], None]:
-    if path is not None and not (keep and path.is_file()):
-        path.write_text(json.dumps(key) + "\n", encoding="utf-8")
+def _open_partial(path: Path | None, key: dict[str, str], scores: Iterable[Score]) -> Callable[[Iterable[Score]], None]:
+    """Start the file of scores so far with those that are known; return what adds more."""
 
-    def append(scores: Sequence[Score]) -> None:
+    def append(more: Iterable[Score]) -> None:
         if path is not None:
-            rows = [json.dumps([s.sample.where, s.hit, s.hit3, s.centre, s.chance, s.ms]) for s in scores]
+            rows = [json.dumps([s.sample.where, s.hit, s.hit3, s.centre, s.chance, s.ms]) for s in more]
             with path.open("a", encoding="utf-8") as file:
-                file.write("\n".join(rows) + "\n")
+                file.writelines(f"{row}\n" for row in rows)
 
+    if path is not None:
+        path.write_text(json.dumps(key) + "\n", encoding="utf-8")
+    append(scores)
     return append
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from foveate.errors import sentence
 from foveate.grounding.answer import Failure, PointedRegion, Pointing
 from foveate.grounding.canvas import MAX_PIXELS, RESIZE, Canvas, prepare
 from foveate.grounding.regions import extract_regions
@@ -66,6 +67,7 @@ class Pointer:
 
     def __init__(self, model: str | Path | torch.nn.Module = "foveate-point-s", device: str | None = None) -> None:
         self.device = _device(device)
+        self.model: Any
         if isinstance(model, torch.nn.Module):
             self.model, self.model_name = model.to(self.device).eval(), _name_of(model)
             self._weights: Path | None = None
@@ -112,7 +114,7 @@ class Pointer:
                     last = (image, self.look(image))
                 yield self.ask(last[1], texts)[0]
             except (ValueError, TypeError, RuntimeError, OSError) as error:
-                yield Failure(_label(image), str(instruction), " ".join(str(error).split()))
+                yield Failure(_label(image), str(instruction), sentence(error))
 
     @torch.inference_mode()
     def look(self, image: Any, label: str | None = None) -> Look:

@@ -69,13 +69,15 @@ def load_samples(files: Sequence[str | Path]) -> list[Sample]:
             raise ValueError(f"{path} is no JSON ({error}): give ScreenSpot-v2-style annotations") from error
         if not isinstance(entries, list) or not entries:
             what = "an empty list" if entries == [] else f"a {type(entries).__name__}"
-            raise ValueError(f"{path} holds {what}: annotations are a list of objects with img_filename, bbox, instruction")
+            raise ValueError(
+                f"{path} holds {what}: annotations are a list of objects with img_filename, bbox, instruction"
+            )
         samples += [_read(entry, path, number) for number, entry in enumerate(entries)]
     return samples
 
 
 def _read(entry: Any, path: Path, number: int) -> Sample:
-    where = f"{path.name} entry {number}"
+    where = f"{path} entry {number}"
     if not isinstance(entry, dict):
         raise ValueError(f"{where} is a {type(entry).__name__}: each entry must be an object")
     for key in ("img_filename", "instruction", "data_type"):
@@ -84,7 +86,9 @@ def _read(entry: Any, path: Path, number: int) -> Sample:
     if entry["data_type"] not in KINDS:
         raise ValueError(f"{where} has data_type {entry['data_type']!r}: it must be text or icon")
     box = _box(entry.get("bbox"), where)
-    return Sample(entry["img_filename"], box, entry["instruction"], _platform(entry, path, where), entry["data_type"], where)
+    return Sample(
+        entry["img_filename"], box, entry["instruction"], _platform(entry, path, where), entry["data_type"], where
+    )
 
 
 def _box(value: Any, where: str) -> tuple[float, float, float, float]:
@@ -95,7 +99,9 @@ def _box(value: Any, where: str) -> tuple[float, float, float, float]:
     if width <= 0 or height <= 0:
         raise ValueError(f"{where} has bbox {value}: width and height must be above 0")
     if max(value) <= 1:
-        raise ValueError(f"{where} has bbox {value}, which looks like fractions: it must be [x, y, width, height] in pixels")
+        raise ValueError(
+            f"{where} has bbox {value}, which looks like fractions: it must be [x, y, width, height] in pixels"
+        )
     return x, y, x + width, y + height
 
 
@@ -109,4 +115,6 @@ def _platform(entry: dict[str, Any], path: Path, where: str) -> str:
         if isinstance(hint, str) and hint.lower() in _SOURCES:
             return _SOURCES[hint.lower()]
     known = ", ".join(_SOURCES)
-    raise ValueError(f"{where} has no known platform: name the file like screenspot_web_v2.json or set data_source to one of {known}")
+    raise ValueError(
+        f"{where} has no known platform: name the file like screenspot_web_v2.json or set data_source to one of {known}"
+    )

@@ -60,6 +60,7 @@ undo take back|redo do again|cut snip|paste insert|replace substitute swap|spell
 quit exit leave|cancel abort|confirm approve accept|apply use|reset start over|clear empty|sync synchronise|lock protect|unlock release
 """
 _COMPASS = (("top", "upper"), ("bottom", "lower"))
+_COMMAND_TABLES = ("commands.tsv", "commands_desktop.tsv", "commands_web.tsv")
 
 
 @dataclass(frozen=True)
@@ -95,18 +96,30 @@ def concepts() -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
 
 @lru_cache(maxsize=1)
 def commands() -> dict[str, tuple[str, ...]]:
-    """Normalised labels of user interfaces -> ways to ask for them in other words."""
+    """Normalised labels of user interfaces -> ways to ask for them in other words, merged over all tables."""
     table: dict[str, tuple[str, ...]] = {}
-    for line in _data("commands.tsv"):
-        label, intents = line.split("\t")
-        table[normalise_label(label)] = tuple(intents.split(";"))
+    for label, intents in _command_rows():
+        key = normalise_label(label)
+        table[key] = tuple(dict.fromkeys((*table.get(key, ()), *intents)))
     return table
 
 
 @lru_cache(maxsize=1)
 def command_labels() -> tuple[str, ...]:
-    """Labels as they are written on screens."""
-    return tuple(line.split("\t")[0] for line in _data("commands.tsv"))
+    """Labels as they are written on screens, each once."""
+    first: dict[str, str] = {}
+    for label, _ in _command_rows():
+        first.setdefault(normalise_label(label), label)
+    return tuple(first.values())
+
+
+def _command_rows() -> list[tuple[str, tuple[str, ...]]]:
+    rows = []
+    for name in _COMMAND_TABLES:
+        for line in _data(name):
+            label, intents = line.split("\t")
+            rows.append((label, tuple(intents.split(";"))))
+    return rows
 
 
 def _data(name: str) -> list[str]:
