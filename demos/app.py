@@ -4,15 +4,16 @@ import importlib.util
 import os
 from typing import TYPE_CHECKING
 
+import foveate
+
 if TYPE_CHECKING:
     import gradio as gr
 
 _TITLE = """# foveate
 Say what to click on a screenshot. The model runs on this machine, and nothing leaves it."""
 _CSS = """
-.gradio-container { max-width: 1500px !important; margin: 0 auto; }
-#result img { image-rendering: auto; }
-footer { opacity: 0.6; }
+.gradio-container > main { width: 100%; max-width: 1480px; margin: 0 auto; }
+#click { min-height: 4.5em; }
 """
 
 
@@ -31,15 +32,16 @@ def build(model: str = "foveate-point-s") -> "gr.Blocks":
     """
     if importlib.util.find_spec("gradio") is None:
         raise RuntimeError('the web page needs gradio: pip install "foveate[demos]"')
+    pointer = foveate.Pointer(model)
     # gradio reads this once, when it is imported.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     import gradio as gr
 
     from foveate.demos.point import add_page
 
-    with gr.Blocks(title="foveate", analytics_enabled=False, delete_cache=(3600, 3600)) as app:
+    with gr.Blocks(title="foveate", analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as app:
         gr.Markdown(_TITLE)
-        add_page(model)
+        add_page(pointer)
     return app
 
 

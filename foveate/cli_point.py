@@ -140,8 +140,8 @@ def _name_outputs(inputs: list[Input], count: int) -> list[tuple[Input, list[str
     named = []
     for item in inputs:
         stem = item.stem
-        if stem in taken and item.path is not None:
-            stem = item.path.name
+        if stem in taken:
+            stem = Path(item.label).name
         base, number = stem, 2
         while stem in taken:
             stem, number = f"{base}-{number}", number + 1
@@ -175,7 +175,7 @@ def _line(answer: "Pointing", label: str, path: Path, top: int) -> str:
     confidence = f"confidence {answer.confidence:.2f}{note}"
     line = f'{label}  "{answer.instruction}" -> ({x}, {y})  {confidence}  {answer.seconds:.2f} s  {path}'
     for rank, region in enumerate(answer.regions[1:top], start=2):
-        line += f"\n  {rank}. ({region.point.x:.0f}, {region.point.y:.0f})  confidence {region.confidence:.2f}"
+        line += f"\n  {rank}. ({int(region.point.x)}, {int(region.point.y)})  confidence {region.confidence:.2f}"
     return line
 
 

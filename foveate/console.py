@@ -49,7 +49,7 @@ class Input:
     @property
     def stem(self) -> str:
         """Name for files made from this picture."""
-        return self.path.stem if self.path is not None else "stdin"
+        return Path(self.label).stem
 
 
 def say(text: str) -> None:

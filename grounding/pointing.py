@@ -243,14 +243,13 @@ def _regions(attention: np.ndarray, canvas: Canvas, stride: int) -> tuple[Pointe
     mass = attention.ravel()
     found = []
     for region in extract_regions(torch.from_numpy(mass), (columns, rows)):
-        cells = np.asarray(region.patches)
         x, y = canvas.to_picture(region.point.x, region.point.y, stride)
-        across, down = cells % columns, cells // columns
-        left, top = canvas.to_picture(across.min() / columns, down.min() / rows, stride)
-        right, bottom = canvas.to_picture((across.max() + 1) / columns, (down.max() + 1) / rows, stride)
+        left, top = canvas.to_picture(region.box.left, region.box.top, stride)
+        right, bottom = canvas.to_picture(region.box.right, region.box.bottom, stride)
         # A click is a pixel: the last one lies at size - 1.
         here = Point(min(x, canvas.size[0] - 1), min(y, canvas.size[1] - 1))
-        found.append(PointedRegion(here, Box(left, top, right, bottom), float(mass[cells].sum()), float(region.score)))
+        confidence = float(mass[list(region.patches)].sum())
+        found.append(PointedRegion(here, Box(left, top, right, bottom), confidence, region.score))
     return tuple(found)
 
 

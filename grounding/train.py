@@ -70,17 +70,15 @@ def parameter_groups(model: nn.Module, rate: float, decay: float) -> list[dict]:
     return [{"params": p, "lr": r, "initial_lr": r, "weight_decay": d} for (r, d), p in groups.items()]
 
 
-def rate_at(step: int, steps: int, warmup: int) -> float:
-    """Share of the full learning rate: linear up, cosine down to one hundredth."""
-    if step < warmup:
-        return (step + 1) / warmup
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, steps - warmup))))
+def rate_at(step: int, warmup: int, progress: float) -> float:
+    """Share of the full learning rate: linear up over the first steps, cosine down to one hundredth at progress 1."""
+    return min(1.0, (step + 1) / warmup) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 
 
 def split_shards(folder: Path) -> tuple[list[Path], list[Path]]:
     """Keep the last shard of every maker for measuring; train on the others."""
     train, held_out = [], []
-    for maker in sorted(p for p in folder.iterdir() if p.is_dir()):
+    for maker in sorted(p for p in folder.iterdir() if p.is_dir() and p.name not in ("atlas", "teacher")):
         shards = sorted(maker.glob("*.zip"))
         if shards:
             held_out.append(shards[-1])
@@ -166,12 +164,11 @@ class Run:
         self.atlas: Path | None = arguments.data / "atlas" if (arguments.data / "atlas").is_dir() else None
         self.objective = build_objective(arguments.data / "teacher", PointConfig()).to(self.device)
         self.objective = self.objective.to(memory_format=torch.channels_last)
-        if self.world > 1:
-            self.objective = nn.SyncBatchNorm.convert_sync_batchnorm(self.objective)
         self.average = AveragedModel(self.objective.model, multi_avg_fn=get_ema_multi_avg_fn(arguments.average))
         groups = parameter_groups(self.objective, arguments.rate, arguments.decay)
         self.optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=self.device.type == "cuda")
         self.step = 0
+        self.spent = 0.0
         self.resume()
 
     @property
@@ -186,7 +183,7 @@ class Run:
             self.objective.load_state_dict(state["objective"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.step = state["step"]
+            self.step, self.spent = state["step"], state["spent"]
             log.info("resumed at step %d", self.step)
         elif self.arguments.init:
             weights = {k: v.float() for k, v in load_file(self.arguments.init).items()}
@@ -203,10 +200,14 @@ class Run:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
+            "spent": self.spent,
         }
         torch.save(state, self.state_path.with_suffix(".part"))
         self.state_path.with_suffix(".part").replace(self.state_path)
-        facts = {"steps": self.step, "held_out": scores, "batch": self.arguments.batch * self.world}
+        facts = {
+            "steps": self.step, "batch": self.arguments.batch * self.world, "processes": self.world,
+            "minutes": round(self.spent / 60, 1), "held_out": scores, "seed": self.arguments.seed,
+        }  # fmt: skip
         save_point_model(self.average.module, self.out / "foveate-point-s.safetensors", facts)
 
     def train(self) -> None:
@@ -223,6 +224,7 @@ class Run:
             screens, kept = screens or unpack_shards(train, cache / "train"), kept or unpack_shards(held_out, cache / "held-out")
         tokenizer = self.objective.model.text.tokenizer
         draw = partial(draw_from_atlas, str(self.atlas)) if self.atlas else None
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
         stream = Batches(
             screens, cache / "train" / "pixels.bin", draw, plan, tokenizer, arguments.batch,
             seed=arguments.seed * 1_000_003 + self.step * 1009 + self.rank,
@@ -236,18 +238,27 @@ class Run:
         log.info("%d screens to learn from, %d held out, ready after %.0f s", len(screens), len(kept), time.monotonic() - started)
         network: nn.Module = self.objective
         if self.world > 1:
-            network = nn.parallel.DistributedDataParallel(network, device_ids=[self.device.index] if self.device.type == "cuda" else None)
+            devices = [self.device.index] if self.device.type == "cuda" else None
+            # Each process keeps its own batch statistics; those of the first one are saved.
+            network = nn.parallel.DistributedDataParallel(network, device_ids=devices, broadcast_buffers=False)
         if arguments.compile:
             self.objective.model.encode_image = torch.compile(self.objective.model.encode_image)  # type: ignore[method-assign]
             self.objective.model.maps = torch.compile(self.objective.model.maps)  # type: ignore[method-assign]
         network.train()
         progress = tqdm(total=arguments.steps, initial=self.step, disable=None, desc="steps")
-        marked, marked_at = self.step, time.monotonic()
-        while self.step < arguments.steps and time.monotonic() - started < arguments.minutes * 60:
+        before, begun = self.spent, time.monotonic()
+        marked, marked_at, share = self.step, begun, 0.0
+        while True:
+            if self.step % 10 == 0 or self.step == marked:
+                self.spent = before + time.monotonic() - begun
+                share = self.agree(max(self.step / arguments.steps, self.spent / (60 * arguments.total_minutes)))
+                part = self.agree((time.monotonic() - started) / (60 * arguments.minutes))
+                if share >= 1 or part >= 1:
+                    break
             batch = to_device(next(batches), self.device)
             batch["pixels"] = augment(batch["pixels"])
             for group in self.optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * rate_at(self.step, arguments.steps, arguments.warmup)
+                group["lr"] = group["initial_lr"] * rate_at(self.step, arguments.warmup, share)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
                 answer = network(batch)
             self.optimizer.zero_grad(set_to_none=True)
@@ -261,16 +272,26 @@ class Run:
                 passed = time.monotonic() - marked_at
                 parts = {k: round(v.mean().item(), 4) for k, v in answer.items()}
                 speed = (self.step - marked) * arguments.batch * self.world / passed
-                self.write({"step": self.step, "seconds": round(time.monotonic() - started), "crops_per_s": round(speed), **parts})
+                row = {"step": self.step, "seconds": round(self.spent), "share": round(share, 4), "crops_per_s": round(speed)}
+                self.write({**row, **parts})
                 marked, marked_at = self.step, time.monotonic()
             if self.step % arguments.check_every == 0 and self.rank == 0:
                 self.write({"step": self.step, "held_out": self.check(checks)})
+                self.save({})
         progress.close()
         scores = self.check(checks) if self.rank == 0 else {}
         self.write({"step": self.step, "held_out": scores})
         self.save(scores)
         if self.world > 1:
             dist.destroy_process_group()
+
+    def agree(self, value: float) -> float:
+        """Take the first process's word on how far the run is, so that all processes end at the same step."""
+        if self.world == 1:
+            return value
+        shared = torch.tensor([value], device=self.device)
+        dist.broadcast(shared, 0)
+        return shared.item()
 
     def check(self, checks: dict[str, list[dict[str, Tensor]]]) -> dict[str, float]:
         """Measure the averaged weights."""
@@ -297,6 +318,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--init", type=Path, help="weights to start from instead of the teacher alone")
     parser.add_argument("--steps", type=int, default=20000, help="steps of the whole run")
     parser.add_argument("--minutes", type=float, default=1e9, help="end this part of the run after so many minutes")
+    parser.add_argument("--total-minutes", type=float, default=1e9, help="end the whole run after so many minutes of training, if the steps are not used up before")
     parser.add_argument("--size", type=int, nargs=2, default=(768, 512), metavar=("WIDTH", "HEIGHT"), help="crop in pixels")
     parser.add_argument("--sentences", type=int, default=12, help="sentences a crop")
     parser.add_argument("--batch", type=int, default=64, help="crops a step and process")

@@ -26,7 +26,7 @@ gtk="caja eom atril mate-control-center mate-terminal mate-utils nemo ristretto 
     gnome-sudoku aisleriot swell-foop terminator geeqie grsync sylpheed dia pcmanfm gpicview lxtask lxterminal
     lxappearance lxinput obconf gtkam sound-juicer asunder viewnior osmo mirage gramps synaptic gparted mtpaint gtkwave
     gcolor3 font-manager gnome-nettool five-or-more quadrapassel hitori iagno tali four-in-a-row gnome-robots
-    gnome-klotski gnome-mahjongg lightsoff ghex gtick gpick xsane menulibre mugshot deja-dup gnome-screenshot
+    gnome-klotski gnome-mahjongg lightsoff ghex gtick gpick menulibre mugshot deja-dup gnome-screenshot
     gthumb brasero cheese gnome-system-log xpad scite xarchiver qalculate-gtk cherrytree drawing"
 qt="juffed focuswriter speedcrunch keepassxc qmmp lximage-qt qterminal kolourpaint nomacs texstudio texmaker librecad
     sqlitebrowser qjackctl umbrello qttools5-dev-tools qalculate-qt gwenview ark kcharselect krusader
@@ -41,11 +41,12 @@ install() {
     apt-get -o DPkg::Lock::Timeout=900 install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
+known=$(apt-cache pkgnames)
 for group in "${@:-base looks gtk qt more}"; do
     for name in $group; do
         wanted=()
         for package in ${!name}; do
-            if apt-cache show "$package" >/dev/null 2>&1; then
+            if grep -qx "$package" <<<"$known"; then
                 wanted+=("$package")
             else
                 echo "not in this distribution: $package"

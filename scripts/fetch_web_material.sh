@@ -18,3 +18,10 @@ npm install --no-audit --no-fund --ignore-scripts \
     @fortawesome/fontawesome-free @material-design-icons/svg @phosphor-icons/core @fluentui/svg-icons heroicons \
     iconoir @carbon/icons
 python -m pip install faker
+# Fonts give the pages more looks; without them the installed ones are used. Needs the rights of root.
+if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    apt-get install -y --no-install-recommends chromium fonts-roboto-unhinted fonts-roboto-slab fonts-open-sans \
+        fonts-lato fonts-noto-core fonts-inter fonts-cantarell fonts-droid-fallback fonts-firacode fonts-comfortaa \
+        fonts-crosextra-carlito fonts-crosextra-caladea fonts-cabin fonts-quicksand fonts-jetbrains-mono \
+        fonts-noto-color-emoji fonts-oxygen fonts-dosis fonts-karla fonts-manrope fonts-play
+fi

@@ -4,9 +4,13 @@ import importlib.util
 import os
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image, ImageDraw
+
+if TYPE_CHECKING:
+    from foveate.grounding.pointing import Pointer
 
 
 def reference_folder() -> Path:
@@ -50,6 +54,14 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     save_point_model(PointModel(config, pieces), path)
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_pointer(tiny_weights: Path) -> "Pointer":
+    """The small pointer, loaded."""
+    from foveate.grounding.pointing import Pointer
+
+    return Pointer(tiny_weights, "cpu")
 
 
 @pytest.fixture

@@ -91,11 +91,11 @@ def draw_heatmap(
     if heat.ndim != 2 or 0 in heat.shape or not np.isfinite(heat).all() or heat.min() < 0:
         raise ValueError(f"a heatmap must be (rows, columns), finite and not negative, got shape {heat.shape}")
     image = _open(picture)
-    width, height = (max(1, round(side)) for side in (extent or image.size))
+    across, down = extent or image.size
     # The square root keeps weak places visible beside a sharp peak.
     values = np.sqrt(heat / max(float(heat.max()), 1e-12)).astype(np.float32)
-    layer = Image.fromarray(values).resize((width, height), Image.Resampling.BICUBIC).crop((0, 0, *image.size))
-    share = np.clip(np.asarray(layer), 0, 1)[..., None]
+    layer = Image.fromarray(values).resize((max(1, round(across)), max(1, round(down))), Image.Resampling.BICUBIC)
+    share = np.clip(np.asarray(layer.crop((0, 0, image.width, image.height))), 0, 1)[..., None]
     steps = share[..., 0] * (len(_HEAT) - 1)
     colors = np.stack([np.interp(steps, range(len(_HEAT)), _HEAT[:, channel]) for channel in range(3)], -1)
     mixed = np.asarray(image) * (1 - strength * share) + colors * strength * share

@@ -1,9 +1,10 @@
-"""Turns raw captures of desktop programs into screens: visible elements, words that were found in the ink, no repeats."""
+"""Turns raw captures of desktop programs into screens: visible elements, words proved by their ink, no repeats."""
 
 import json
 import logging
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,23 @@ from foveate.grounding.synthetic.screens import Box, Element, Screen, Word
 
 logger = logging.getLogger(__name__)
 
-_READABLE = ("button", "menuitem", "tab", "checkbox", "radio", "link", "cell", "listitem", "treeitem", "heading", "label")
+# A letter that no alphabet holds: marks ink that may be text, so that training does not take it for empty ground.
+UNREAD = "\u25a1"
+_READABLE = (
+    "button",
+    "menuitem",
+    "tab",
+    "checkbox",
+    "radio",
+    "link",
+    "cell",
+    "listitem",
+    "treeitem",
+    "heading",
+    "label",
+)
 _CAPTIONED = ("field", "combobox", "slider", "switch")
+_LISTED = ("cell", "listitem", "treeitem")
 _CHANGED = 12
 _FEWEST = 8
 
@@ -79,11 +95,16 @@ def convert_capture(path: Path, source: str, font: ImageFont.FreeTypeFont) -> Ve
             elements.append(element)
         words += fitted
     words += _titles(view)
+    words = _distinct(words)
+    words += unread_ink(grey, [w.box for w in words], [e.box for e in elements if e.kind == "icon"])
     if len(elements) < _FEWEST:
         return Verdict(None, "few elements", checked, fitting)
+    blank = sum(t.role != "field" and not _has_ink(view, t.box) for t in found)
+    if blank > 3 and blank > 0.2 * len(found):
+        return Verdict(None, "elements that show nothing", checked, fitting)
     if checked >= 6 and fitting < 0.4 * checked:
         return Verdict(None, "texts not where they are said to be", checked, fitting)
-    return Verdict(Screen(image, tuple(elements), tuple(_distinct(words)), source), "", checked, fitting)
+    return Verdict(Screen(image, tuple(elements), tuple(words), source), "", checked, fitting)
 
 
 def _moving(view: _View, box: Box) -> bool:
@@ -102,17 +123,34 @@ def _element(view: _View, thing: Thing) -> tuple[Element | None, list[Word], boo
     if thing.role == "combobox" and not thing.content:
         shown = clean_name(node["name"])
     texts = shown.split()
-    has_own = bool(node.get("words"))
+    tree = view.scene.tree_of(thing.index)
+    has_own = bool(node.get("words")) and tree is None
     expected = view.font.getlength(shown) if shown else 0.0
-    single = height < 3.4 * view.font.size and len(texts) <= 14
+    single = height < 3.8 * view.font.size and len(texts) <= 14
     fitted: list[Word] = []
     tried = False
     if texts and single and not has_own and thing.role in (*_READABLE, *_CAPTIONED):
-        boxes = fit_words(view.grey, thing.box, texts, view.font)
+        area = thing.box
+        if tree is not None:
+            # Cells of trees are told too far right by the room of their expander.
+            area = (max(area[0] - 90, tree[0]), area[1], area[2], area[3])
+        boxes = fit_words(view.grey, area, texts, view.font)
+        if boxes is not None and tree is not None:
+            thing = replace(thing, box=(max(0.0, boxes[0][0] - 3), area[1], area[2], area[3]))
+        if boxes is None and thing.role in ("button", "tab") and height > 2.2 * view.font.size:
+            # The text of tall buttons stands below their picture.
+            low = (thing.box[0], thing.box[1] + 0.5 * height, thing.box[2], thing.box[3])
+            boxes = fit_words(view.grey, low, texts, view.font)
         tried = thing.role in ("menuitem", "tab", "checkbox", "radio", "heading", "label") and expected < 0.9 * width
         fitted = [Word(b, t) for b, t in zip(boxes, texts, strict=True)] if boxes else []
-    kind = _kind(thing, bool(fitted) or has_own and _has_ink(view, thing.box), expected, width, height)
-    if kind == "text" and thing.role == "label" and not fitted and not has_own:
+    kind = _kind(thing, bool(fitted) or (has_own and _has_ink(view, thing.box)), expected, width, height)
+    unproved = kind == "text" and not fitted and not has_own
+    if unproved and (
+        thing.role == "label" or (thing.role in _LISTED and (expected < 0.85 * width or not single or tree))
+    ):
+        # Lists may lie under other things of their own window, and say nothing of it.
+        return None, [], tried
+    if thing.role != "field" and not _has_ink(view, thing.box):
         return None, [], tried
     concept = ""
     if kind == "icon":
@@ -149,7 +187,7 @@ def _kind(thing: Thing, read: bool, expected: float, width: float, height: float
 def _has_ink(view: _View, box: Box) -> bool:
     left, top, right, bottom = (max(0, round(v)) for v in box)
     part = view.grey[top:bottom, left:right]
-    return bool(part.size) and int(part.max()) - int(part.min()) > 40
+    return bool(part.size) and int(part.max()) - int(part.min()) > 20
 
 
 def _own_words(view: _View) -> list[Word]:
@@ -157,7 +195,7 @@ def _own_words(view: _View) -> list[Word]:
     found = []
     for i, node in enumerate(view.scene.nodes):
         clip = intersect(node["box"], view.scene.clips[i]) if node["box"] and node.get("words") else None
-        if clip is None:
+        if clip is None or view.scene.tree_of(i) is not None:
             continue
         limit = clip[2] + 1
         cut = {round(w[1]) for w in node["words"] if w[2] > limit}
@@ -174,17 +212,23 @@ def _own_words(view: _View) -> list[Word]:
 
 
 def _tight(view: _View, box: Box, text: str) -> Box | None:
-    """Cut a word's box to its ink; None when the ink does not look like text."""
+    """Cut a word's box to its ink; None when the ink does not look like a whole word."""
     left, top, right, bottom = (max(0, round(v)) for v in box)
-    part = view.grey[top:bottom, left:right].astype(np.int16)
-    if part.size == 0 or int(part.max()) - int(part.min()) < 30:
+    margin = min(2, left)
+    part = view.grey[top:bottom, left - margin : right + 2].astype(np.int16)
+    if part.shape[0] < 4 or part.shape[1] < 6 or int(part.max()) - int(part.min()) < 30:
         return None
     ground = np.median(part)
     ink = np.abs(part - ground) > 0.4 * np.abs(part - ground).max()
-    columns, rows = np.flatnonzero(ink.any(0)), np.flatnonzero(ink.any(1))
-    if columns[-1] - columns[0] + 1 < 0.6 * part.shape[1] - 3 and len(text) > 2 or ink.mean() > 0.6:
+    # Boxes that are off by some letters, as in the rows of trees, cut through ink at their sides.
+    if ink[:, :margin].any() or ink[:, -1:].any() or ink.mean() > 0.6:
         return None
-    return (left + columns[0] - 1.0, top + rows[0] - 1.0, left + columns[-1] + 2.0, top + rows[-1] + 2.0)
+    columns, rows = np.flatnonzero(ink.any(0)), np.flatnonzero(ink.any(1))
+    width = right - left
+    if not len(columns) or (len(text) > 2 and columns[-1] - columns[0] + 1 < 0.75 * width - 3):
+        return None
+    start = left - margin
+    return (start + columns[0] - 1.0, top + rows[0] - 1.0, start + columns[-1] + 2.0, top + rows[-1] + 2.0)
 
 
 def _titles(view: _View) -> list[Word]:
@@ -202,6 +246,31 @@ def _titles(view: _View) -> list[Word]:
         texts = clean_name(node["name"]).split()
         boxes = fit_words(view.grey, bar, texts, view.font) if len(texts) <= 12 else None
         found += [Word(b, t) for b, t in zip(boxes, texts, strict=True)] if boxes else []
+    return found
+
+
+def unread_ink(grey: np.ndarray, read: Sequence[Box], pictures: Sequence[Box]) -> list[Word]:
+    """Mark ink that is neither a word that was read nor a known picture.
+
+    Args:
+        grey: (height, width) uint8 grey values of the screen.
+        read: Boxes of the words that are known, in pixels.
+        pictures: Boxes of icons, in pixels.
+
+    Returns:
+        Stripes of 8 pixels' height with the text ``UNREAD``.
+    """
+    rows, columns = grey.shape[0] // 8, grey.shape[1] // 8
+    cells = grey[: rows * 8, : columns * 8].reshape(rows, 8, columns, 8)
+    busy = cells.max((1, 3)).astype(np.int16) - cells.min((1, 3)) > 24
+    for left, top, right, bottom in (*read, *pictures):
+        busy[int(top // 8) : int(-(-bottom // 8)), int(left // 8) : int(-(-right // 8))] = False
+    found = []
+    for row in np.flatnonzero(busy.any(1)):
+        places = np.flatnonzero(busy[row])
+        breaks = np.flatnonzero(np.diff(places) > 3)
+        for first, last in zip(places[[0, *(breaks + 1)]], places[[*breaks, -1]], strict=True):
+            found.append(Word((first * 8.0, row * 8.0, last * 8.0 + 8, row * 8.0 + 8), UNREAD))
     return found
 
 

@@ -61,7 +61,9 @@ class Driver:
     def start(self, command: str) -> subprocess.Popen[bytes]:
         """Start a program that is ended with the job."""
         log = open(self.out / "log.txt", "ab")  # noqa: SIM115
-        child = subprocess.Popen(shlex.split(command), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+        child = subprocess.Popen(
+            shlex.split(command), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+        )
         self.children.append(child)
         return child
 
@@ -213,7 +215,7 @@ class Driver:
         tops = [i for bar in bars for i in self.find(_ITEMS, bar) if self.reader.nodes[i]["parent"] == bar]
         opened = [(self.reader.nodes[i]["name"], self.reader.handles[i], self.reader.nodes[i]["box"]) for i in tops]
         self.rng.shuffle(opened)
-        for name, handle, box in opened[:6]:
+        for name, _, box in opened[:6]:
             if self.spent():
                 return
             self.click((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
@@ -221,7 +223,6 @@ class Driver:
             if not self.popups():
                 self.key("Escape")
                 continue
-            self.park_inside(box)
             self.capture(f"menu {name}", 1.0)
             self._note_items()
             if self.rng.random() < 0.5:
@@ -229,9 +230,6 @@ class Driver:
             self.key("Escape", "Escape", "Escape")
             pump(0.2)
             self.dismiss(base)
-
-    def park_inside(self, box: list[int]) -> None:
-        """Leave the pointer on the opened menu's title, so that no item is lit up."""
 
     def _note_items(self) -> None:
         for i in self.find(("menu item",)):
@@ -244,7 +242,9 @@ class Driver:
 
     def _submenu(self) -> None:
         nodes = self.reader.nodes
-        inner = [i for i in self.find(("menu",)) if nodes[i]["parent"] >= 0 and nodes[nodes[i]["parent"]]["role"] == "menu"]
+        inner = [
+            i for i in self.find(("menu",)) if nodes[i]["parent"] >= 0 and nodes[nodes[i]["parent"]]["role"] == "menu"
+        ]
         if not inner:
             return
         box = nodes[self.rng.choice(inner)]["box"]
@@ -309,7 +309,9 @@ class Driver:
         """Press buttons that open menus, popovers or dialogs, and rows of side lists."""
         self.reader.read()
         pool = []
-        for i in self.find(("toggle button", "push button", "button", "list item", "tree item", "table cell", "menu button")):
+        for i in self.find(
+            ("toggle button", "push button", "button", "list item", "tree item", "table cell", "menu button")
+        ):
             node = self.reader.nodes[i]
             box = node["box"]
             if "SENSITIVE" not in node["states"] or _RISKY.search(f"{node['name']} {node['description']}"):

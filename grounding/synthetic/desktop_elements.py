@@ -29,7 +29,30 @@ ROLES = {
 }
 _CLIPPING = ("scroll pane", "viewport", "table", "tree table", "list", "list box", "tree", "icon view", "layered pane")
 _POPUP_ROLES = ("menu", "popup menu", "tool tip")
-_SECTIONS = ("panel", "dialog", "alert", "tool bar", "menu", "popup menu", "page tab", "grouping", "file chooser", "filler")
+_HOLDERS = (
+    "push button",
+    "toggle button",
+    "button",
+    "menu button",
+    "text",
+    "entry",
+    "combo box",
+    "icon",
+    "image",
+    "label",
+)
+_SECTIONS = (
+    "panel",
+    "dialog",
+    "alert",
+    "tool bar",
+    "menu",
+    "popup menu",
+    "page tab",
+    "grouping",
+    "file chooser",
+    "filler",
+)
 
 
 @dataclass(frozen=True)
@@ -92,7 +115,8 @@ class Scene:
         above = self.nodes[parent]
         self.tops.append(self.tops[parent])
         # A menu's items lie in a window of their own: nothing that holds the menu cuts them off.
-        lifted = above["role"] in _POPUP_ROLES
+        items = ROLES.get(node["role"]) == "menuitem" and above["role"] not in ("menu bar", "tool bar")
+        lifted = above["role"] in _POPUP_ROLES or items
         clip = screen if lifted else self.clips[parent]
         if above["role"] in _CLIPPING and above["box"]:
             clip = intersect(clip, above["box"]) or (0.0, 0.0, 0.0, 0.0)
@@ -126,8 +150,9 @@ class Scene:
         k = self.window_at(x, y)
         if k is None:
             return False
-        if any(contains(b, x, y) and not self._inside(i, holder) for holder, b in self.overlays):
-            return False
+        for holder, box in self.overlays:
+            if contains(box, x, y) and self.tops[holder] == self.tops[i] and not self._inside(i, holder):
+                return self.floating[i]
         if self.windows[k]["popup"]:
             return self.floating[i] or self.owner(i) == k
         return not self.floating[i] and self.owner(i) == k
@@ -139,8 +164,20 @@ class Scene:
             i = self.nodes[i]["parent"]
         return False
 
+    def tree_of(self, i: int) -> Box | None:
+        """Find the box of the tree whose cell a node is; None for cells of plain tables and for other nodes."""
+        if self.nodes[i]["role"] != "table cell":
+            return None
+        parent = self.nodes[i]["parent"]
+        while parent >= 0 and self.nodes[parent]["role"] == "table cell":
+            parent = self.nodes[parent]["parent"]
+        nested = (
+            parent >= 0 and self.nodes[parent]["role"] in ("tree table", "tree") and bool(self.nodes[parent]["box"])
+        )
+        return intersect(self.nodes[parent]["box"], (0, 0, *self.size)) if nested else None
+
     def _find_overlays(self) -> list[tuple[int, Box]]:
-        """Find popovers, which are drawn over their own window: objects that stick out of the button that holds them."""
+        """Find popovers, drawn over their own window: objects that stick out of the button that holds them."""
         found = []
         for i, node in enumerate(self.nodes):
             parent = node["parent"]
@@ -149,7 +186,7 @@ class Scene:
             box, outer = node["box"], self.nodes[parent]["box"]
             if node["role"] not in ("panel", "popup menu", "menu", "filler", "window", "unknown", "popover"):
                 continue
-            small = outer[3] - outer[1] < 64 and self.nodes[parent]["role"] not in ("tool bar", "menu bar", "frame")
+            small = outer[3] - outer[1] < 64 and self.nodes[parent]["role"] in _HOLDERS
             out = box[3] > outer[3] + 20 or box[1] < outer[1] - 20
             if small and out and box[2] - box[0] > 40 and box[3] - box[1] > 24:
                 found.append((i, box))
@@ -199,7 +236,7 @@ def things(scene: Scene) -> list[Thing]:
         Things in the order of the reading; boxes are cut to what is in sight.
     """
     found = []
-    rows = _rows(scene)
+    rows, inner = _rows(scene), _inner_labels(scene)
     for i, node in enumerate(scene.nodes):
         role = ROLES.get(node["role"])
         if role is None or not node["box"] or "SHOWING" not in node["states"]:
@@ -207,15 +244,18 @@ def things(scene: Scene) -> list[Thing]:
         box = intersect(node["box"], scene.clips[i])
         if box is None or area(box) < 0.6 * area(node["box"]) or min(box[2] - box[0], box[3] - box[1]) < 6:
             continue
+        if role in ("checkbox", "radio") and box[3] - box[1] > 64:
+            # A group box that can be switched on: its box holds all that it groups.
+            continue
         if area(box) > 0.4 * scene.size[0] * scene.size[1] or not scene.shows(i, box):
             continue
-        thing = _describe(scene, i, box, role, rows.get(i, ""))
+        thing = _describe(scene, i, box, role, rows.get(i, ""), inner.get(i, ""))
         if thing is not None:
             found.append(thing)
     return _without_doubles(scene, found)
 
 
-def _describe(scene: Scene, i: int, box: Box, role: str, row: str) -> Thing | None:
+def _describe(scene: Scene, i: int, box: Box, role: str, row: str, inner: str) -> Thing | None:
     node = scene.nodes[i]
     content = clean_name(node.get("text", "")[:120])
     label = clean_name(node.get("label", ""))
@@ -227,8 +267,8 @@ def _describe(scene: Scene, i: int, box: Box, role: str, row: str) -> Thing | No
         if role in ("field", "combobox", "slider"):
             name = label or description or (content if "MULTI_LINE" not in node["states"] else "")
         else:
-            name = content or description
-    if not name or len(name) > 90 or not re.search(r"\w", name) and role != "button" and len(name) > 3:
+            name = content or inner or description
+    if not name or len(name) > 90 or (not re.search(r"\w", name) and role != "button" and len(name) > 3):
         return None
     return Thing(
         index=i,
@@ -266,6 +306,24 @@ def _state(node: dict[str, Any], role: str) -> str:
     if "SENSITIVE" not in states and "ENABLED" not in states:
         return "disabled"
     return ""
+
+
+def _inner_labels(scene: Scene) -> dict[int, str]:
+    """Give list items and controls without a name of their own the first text that they hold."""
+    found: dict[int, str] = {}
+    for node in scene.nodes:
+        text = clean_name(node["name"] or node.get("text", "")[:120]) if node["role"] in ("label", "static") else ""
+        parent = node["parent"] if text else -1
+        for _ in range(6):
+            if parent < 0:
+                break
+            outer = scene.nodes[parent]
+            if ROLES.get(outer["role"]) in ("listitem", "treeitem", "button", "tab", "checkbox", "radio"):
+                if not clean_name(outer["name"]):
+                    found.setdefault(parent, text)
+                break
+            parent = outer["parent"]
+    return found
 
 
 def _rows(scene: Scene) -> dict[int, str]:

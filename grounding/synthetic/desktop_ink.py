@@ -35,9 +35,9 @@ def ink_of(pixels: np.ndarray) -> np.ndarray:
     return far > max(14, 0.35 * strongest)
 
 
-def _runs(columns: np.ndarray, gap: int) -> list[tuple[int, int]]:
-    """List the stretches of set columns as (first, end), joining those less than ``gap`` apart."""
-    places = np.flatnonzero(columns)
+def _runs(ink: np.ndarray, gap: int) -> list[tuple[int, int]]:
+    """List the stretches of columns with ink as (first, end), joining those less than ``gap`` apart."""
+    places = np.flatnonzero(ink.any(axis=0))
     if not len(places):
         return []
     breaks = np.flatnonzero(np.diff(places) > gap)
@@ -73,11 +73,12 @@ def fit_words(
     size = font.size
     best: tuple[float, list[tuple[int, int]]] | None = None
     for gap in sorted({max(2, round(size * share)) for share in (0.14, 0.18, 0.22, 0.27)}):
-        runs = _runs(ink.any(0), gap)
+        runs = _runs(ink, gap)
         for first in range(len(runs) - len(words) + 1):
             chosen = runs[first : first + len(words)]
-            error = _misfit(chosen, expected, size)
-            if error is not None and (best is None or error < best[0]) and _low_enough(ink, chosen, size):
+            error = _misfit(chosen, expected, size) if _apart(runs, first, len(words), size) else None
+            better = error is not None and (best is None or error < best[0])
+            if error is not None and better and _low_enough(ink, chosen, size) and _lettered(ink, chosen, words):
                 best = error, chosen
     if best is None:
         return None
@@ -88,6 +89,14 @@ def fit_words(
     return found
 
 
+def _apart(runs: list[tuple[int, int]], first: int, count: int, size: float) -> bool:
+    """Tell whether some runs keep a word's distance to the ink on both sides."""
+    room = max(3.0, 0.22 * size)
+    before = first == 0 or runs[first][0] - runs[first - 1][1] >= room
+    end = first + count
+    return before and (end == len(runs) or runs[end][0] - runs[end - 1][1] >= room)
+
+
 def _misfit(runs: list[tuple[int, int]], expected: np.ndarray, size: float) -> float | None:
     widths = np.array([end - first for first, end in runs])
     # Glyphs have about a pixel and a half of empty room at their sides.
@@ -96,7 +105,7 @@ def _misfit(runs: list[tuple[int, int]], expected: np.ndarray, size: float) -> f
     slack = 0.07 + 3.0 / expected
     if not 0.86 <= common <= 1.22 or bool((np.abs(ratio / common - 1) > slack).any()):
         return None
-    gaps = [b[0] - a[1] for a, b in zip(runs, runs[1:], strict=False)]
+    gaps = [runs[k + 1][0] - runs[k][1] for k in range(len(runs) - 1)]
     if gaps and (max(gaps) > size * 0.75 or min(gaps) < 2):
         return None
     return float(np.abs(ratio / common - 1).mean() + 0.3 * abs(common - 1))
@@ -107,3 +116,11 @@ def _low_enough(ink: np.ndarray, runs: list[tuple[int, int]], size: float) -> bo
     rows = np.flatnonzero(part.any(1))
     height = rows[-1] - rows[0] + 1
     return bool(0.38 * size <= height <= 1.2 * size and 0.06 < part[rows[0] : rows[-1] + 1].mean() < 0.62)
+
+
+def _lettered(ink: np.ndarray, runs: list[tuple[int, int]], words: Sequence[str]) -> bool:
+    """Tell whether the ink falls apart into letters, as a picture does not."""
+    pieces = sum(len(_runs(ink[:, first:end], 1)) for first, end in runs)
+    letters = sum(len(w) for w in words)
+    fewest = 0.35 * letters if letters > 2 else letters
+    return pieces >= fewest

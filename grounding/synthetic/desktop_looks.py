@@ -10,34 +10,171 @@ from PIL import Image
 from foveate.grounding.synthetic.desktop_programs import Program
 
 SIZES = ((1280, 800), (1366, 768), (1600, 900), (1024, 768), (1920, 1080), (1280, 1024), (1440, 900))
-_GTK3 = (
-    "Adwaita Adwaita Adwaita-dark Arc Arc-Dark Arc-Darker Numix Greybird Greybird-dark Materia Materia-compact Materia-dark "
-    "Breeze Breeze-Dark Blackbird Bluebird HighContrast Orchis Orchis-Dark-Compact Menta TraditionalOk BlackMATE YaruOk "
-    "YaruGreen Blue-Submarine GreenLaguna"
-).split()
-_GTK2 = (
-    "Clearlooks Adwaita Arc Arc-Dark Numix Greybird Breeze Blackbird Industrial Mist ThinIce Redmond Raleigh Crux "
-    "MurrinaCandido MurrinaBlue MurrinaElement MurrinaDark Murrine-Light TraditionalOk Menta YaruOk Bluebird Shiny"
-).split()
-_ICONS = (
-    "Papirus Papirus-Dark Numix Tango elementary elementary-xfce oxygen Adwaita breeze gnome mate menta Obsidian suru "
-    "bloom bloom-classic nuoveXT2 Numix-Circle matefaenza HighContrast Adwaita Papirus gnome"
-).split()
-_DARK_ICONS = "Papirus-Dark Adwaita breeze-dark Numix elementary-xfce-dark bloom-dark Obsidian oxygen gnome".split()
-_QT_STYLES = "Fusion Fusion Breeze Windows Oxygen kvantum kvantum Adwaita Adwaita-Dark Plastique Cleanlooks".split()
-_KVANTUM = (
-    "KvAdapta KvAdaptaDark KvAmbiance KvArc KvArcDark KvCurvesLight KvFlat KvFlatLight KvGnome KvGnomeDark KvGray "
-    "KvMojave KvMojaveLight KvOxygen KvRoughGlass KvSimplicity KvSimplicityDark KvYaru KvBeige"
-).split()
-_QT_COLORS = "airy darker dusk ia_ora sand simple waves".split()
-_FONTS = (
-    "DejaVu Sans|Liberation Sans|Roboto|Ubuntu|Cantarell|Open Sans|Lato|FreeSans|Inter|Noto Sans|Oxygen-Sans|Quicksand|"
-    "Bitstream Vera Sans|DejaVu Sans Condensed|Liberation Sans Narrow|Noto Serif"
-).split("|")
-_FRAMES = (
-    "Clearlooks Clearlooks-3.4 Clearlooks-Olive Breeze-ob Greybird Greybird-dark Numix Onyx Natura Bear2 Mikachu "
-    "KvArc KvArcDark KvGnome KvMojave KvYaru KvAdapta TraditionalOk YaruOk Nightmare Orangine"
-).split()
+_GTK3 = [
+    "Adwaita",
+    "Adwaita",
+    "Adwaita-dark",
+    "Arc",
+    "Arc-Dark",
+    "Arc-Darker",
+    "Numix",
+    "Greybird",
+    "Greybird-dark",
+    "Materia",
+    "Materia-compact",
+    "Materia-dark",
+    "Breeze",
+    "Breeze-Dark",
+    "Blackbird",
+    "Bluebird",
+    "HighContrast",
+    "Orchis",
+    "Orchis-Dark-Compact",
+    "Menta",
+    "TraditionalOk",
+    "BlackMATE",
+    "YaruOk",
+    "YaruGreen",
+    "Blue-Submarine",
+    "GreenLaguna",
+]
+_GTK2 = [
+    "Clearlooks",
+    "Adwaita",
+    "Arc",
+    "Arc-Dark",
+    "Numix",
+    "Greybird",
+    "Breeze",
+    "Blackbird",
+    "Industrial",
+    "Mist",
+    "ThinIce",
+    "Redmond",
+    "Raleigh",
+    "Crux",
+    "MurrinaCandido",
+    "MurrinaBlue",
+    "MurrinaElement",
+    "MurrinaDark",
+    "Murrine-Light",
+    "TraditionalOk",
+    "Menta",
+    "YaruOk",
+    "Bluebird",
+    "Shiny",
+]
+_ICONS = [
+    "Papirus",
+    "Papirus-Dark",
+    "Numix",
+    "Tango",
+    "elementary",
+    "elementary-xfce",
+    "oxygen",
+    "Adwaita",
+    "breeze",
+    "gnome",
+    "mate",
+    "menta",
+    "Obsidian",
+    "suru",
+    "bloom",
+    "bloom-classic",
+    "nuoveXT2",
+    "Numix-Circle",
+    "matefaenza",
+    "HighContrast",
+    "Adwaita",
+    "Papirus",
+    "gnome",
+]
+_DARK_ICONS = [
+    "Papirus-Dark",
+    "Adwaita",
+    "breeze-dark",
+    "Numix",
+    "elementary-xfce-dark",
+    "bloom-dark",
+    "Obsidian",
+    "oxygen",
+    "gnome",
+]
+_QT_STYLES = [
+    "Fusion",
+    "Fusion",
+    "Breeze",
+    "Windows",
+    "Oxygen",
+    "kvantum",
+    "kvantum",
+    "Adwaita",
+    "Adwaita-Dark",
+    "Plastique",
+    "Cleanlooks",
+]
+_KVANTUM = [
+    "KvAdapta",
+    "KvAdaptaDark",
+    "KvAmbiance",
+    "KvArc",
+    "KvArcDark",
+    "KvCurvesLight",
+    "KvFlat",
+    "KvFlatLight",
+    "KvGnome",
+    "KvGnomeDark",
+    "KvGray",
+    "KvMojave",
+    "KvMojaveLight",
+    "KvOxygen",
+    "KvRoughGlass",
+    "KvSimplicity",
+    "KvSimplicityDark",
+    "KvYaru",
+    "KvBeige",
+]
+_QT_COLORS = ["airy", "darker", "dusk", "ia_ora", "sand", "simple", "waves"]
+_FONTS = [
+    "DejaVu Sans",
+    "Liberation Sans",
+    "Roboto",
+    "Ubuntu",
+    "Cantarell",
+    "Open Sans",
+    "Lato",
+    "FreeSans",
+    "Inter",
+    "Noto Sans",
+    "Oxygen-Sans",
+    "Quicksand",
+    "Bitstream Vera Sans",
+    "DejaVu Sans Condensed",
+    "Noto Serif",
+]
+_FRAMES = [
+    "Clearlooks",
+    "Clearlooks-3.4",
+    "Clearlooks-Olive",
+    "Breeze-ob",
+    "Greybird",
+    "Greybird-dark",
+    "Numix",
+    "Onyx",
+    "Natura",
+    "Bear2",
+    "Mikachu",
+    "KvArc",
+    "KvArcDark",
+    "KvGnome",
+    "KvMojave",
+    "KvYaru",
+    "KvAdapta",
+    "TraditionalOk",
+    "YaruOk",
+    "Nightmare",
+    "Orangine",
+]
 
 
 @dataclass(frozen=True)
@@ -128,7 +265,10 @@ def write_settings(home: Path, look: Look) -> dict[str, str]:
     )
     _write(config / "Kvantum/kvantum.kvconfig", f"[General]\ntheme={look.variant or 'KvArc'}\n")
     scheme = "BreezeDark" if dark else "BreezeLight"
-    _write(config / "kdeglobals", f"[General]\nColorScheme={scheme}\n[Icons]\nTheme={look.icons}\n[KDE]\nCursorBlinkRate=0\n")
+    _write(
+        config / "kdeglobals",
+        f"[General]\nColorScheme={scheme}\n[Icons]\nTheme={look.icons}\n[KDE]\nCursorBlinkRate=0\n",
+    )
     _write(home / "keyfile", _desktop_keys(look, font))
     _write(config / "openbox/rc.xml", _window_manager(look))
     wallpaper(look).save(home / "background.png")

@@ -12,9 +12,36 @@ from PIL import Image, ImageDraw
 
 # Never captured in any version: these are the programs that evaluation screens come from.
 KEEP_OUT = frozenset(
-    "abiword audacity d-feet evince featherpad filezilla galculator geany gedit gimp gnumeric gucharmap hexchat inkscape "
-    "kate kwrite libreoffice meld mousepad pidgin rhythmbox seahorse shotwell simple-scan thunar transmission "
-    "xfce4-settings xournalpp".split()
+    [
+        "abiword",
+        "audacity",
+        "d-feet",
+        "evince",
+        "featherpad",
+        "filezilla",
+        "galculator",
+        "geany",
+        "gedit",
+        "gimp",
+        "gnumeric",
+        "gucharmap",
+        "hexchat",
+        "inkscape",
+        "kate",
+        "kwrite",
+        "libreoffice",
+        "meld",
+        "mousepad",
+        "pidgin",
+        "rhythmbox",
+        "seahorse",
+        "shotwell",
+        "simple-scan",
+        "thunar",
+        "transmission",
+        "xfce4-settings",
+        "xournalpp",
+    ]
 )
 _PROGRAMS = """
 pluma|gtk3|pluma {text} {py}
@@ -218,8 +245,12 @@ codeblocks|wx|codeblocks
 wxmaxima|wx|wxmaxima
 hugin|wx|hugin
 """
-_PEOPLE = "Anna Bruno Chiara Dario Elena Farid Greta Hugo Ines Jonas Katja Luis Mara Nils Olga Pavel Rosa Sven Tina Viktor"
-_THINGS = "budget garden kitchen holiday report invoice recipe meeting travel letter concert library harbour museum bicycle"
+_PEOPLE = (
+    "Anna Bruno Chiara Dario Elena Farid Greta Hugo Ines Jonas Katja Luis Mara Nils Olga Pavel Rosa Sven Tina Viktor"
+)
+_THINGS = (
+    "budget garden kitchen holiday report invoice recipe meeting travel letter concert library harbour museum bicycle"
+)
 
 
 @dataclass(frozen=True)
@@ -263,8 +294,14 @@ def sample_files(folder: Path, rng: random.Random) -> dict[str, str]:
     lines = [f"{p} has {n} notes about the {t}, and the {rng.choice(things)} comes next week." for p, t, n in rows]
     texts = {
         "text": (f"{things[0]}.txt", "\n".join([*lines, "", *lines[::-1]])),
-        "py": (f"{things[1]}.py", "".join(f"def {t}(count: int) -> int:\n    return count * {n}\n\n\n" for _, t, n in rows)),
-        "html": (f"{things[2]}.html", "<html><body><h1>Notes</h1>" + "".join(f"<p>{v}</p>" for v in lines) + "</body></html>"),
+        "py": (
+            f"{things[1]}.py",
+            "".join(f"def {t}(count: int) -> int:\n    return count * {n}\n\n\n" for _, t, n in rows),
+        ),
+        "html": (
+            f"{things[2]}.html",
+            "<html><body><h1>Notes</h1>" + "".join(f"<p>{v}</p>" for v in lines) + "</body></html>",
+        ),
         "tex": (
             f"{things[3]}.tex",
             "\\documentclass{article}\n\\begin{document}\n"

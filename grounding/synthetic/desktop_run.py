@@ -1,5 +1,6 @@
 """Runs one program on a display of its own: X server, D-Bus session, window manager and the driver."""
 
+import contextlib
 import json
 import os
 import random
@@ -40,6 +41,7 @@ def run_program(program: Program, seed: str, folder: Path, display: int, seconds
     """
     rng = random.Random(f"{seed}/{program.name}")
     look = choose_look(program, rng)
+    folder = folder.resolve()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix="home-") as name:
@@ -75,6 +77,8 @@ class _server:  # noqa: N801
         self.socket = Path(f"/tmp/.X11-unix/X{display}")
 
     def __enter__(self) -> None:
+        if self.socket.exists():
+            raise ValueError(f"{self.socket} exists, so another X server has this display: choose a free number")
         self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + 10
         while not self.socket.exists():
@@ -141,8 +145,6 @@ def _drive(home: Path, environment: dict[str, str], folder: Path, seconds: float
         except subprocess.TimeoutExpired:
             pass
         finally:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             child.wait()

@@ -14,29 +14,72 @@ gi.require_version("Atspi", "2.0")
 gi.require_version("Gdk", "3.0")
 from gi.repository import Atspi, Gdk, GdkPixbuf, GLib  # noqa: E402
 
-STATES = (
-    "SHOWING VISIBLE CHECKED SELECTED EXPANDED EXPANDABLE SENSITIVE ENABLED FOCUSED EDITABLE MODAL ACTIVE PRESSED "
-    "MANAGES_DESCENDANTS MULTI_LINE"
-).split()
-_STATE_TYPES = {name: getattr(Atspi.StateType, name) for name in STATES}
+_STATES = (
+    "SHOWING VISIBLE CHECKED SELECTED EXPANDED EXPANDABLE SENSITIVE ENABLED FOCUSED "
+    "EDITABLE MODAL ACTIVE PRESSED MANAGES_DESCENDANTS MULTI_LINE"
+)
+_STATE_TYPES = {name: getattr(Atspi.StateType, name) for name in _STATES.split()}
 _TABLES = ("table", "tree table", "tree", "list", "list box", "layered pane", "icon view")
-_LABELLED = ("text", "entry", "password text", "spin button", "combo box", "slider", "toggle button", "switch", "list box")
-_WORDY = (
-    "label text entry paragraph heading link document-text push-button check-box radio-button page-tab menu menu-item "
-    "check-menu-item radio-menu-item table-cell list-item icon terminal table-column-header tree-item spin-button"
-).split()
+_LABELLED = (
+    "text",
+    "entry",
+    "password text",
+    "spin button",
+    "combo box",
+    "slider",
+    "toggle button",
+    "switch",
+    "list box",
+)
+_WORDY = frozenset(
+    (
+        "label",
+        "text",
+        "entry",
+        "paragraph",
+        "heading",
+        "link",
+        "document text",
+        "push button",
+        "check box",
+        "radio button",
+        "page tab",
+        "menu",
+        "menu item",
+        "check menu item",
+        "radio menu item",
+        "table cell",
+        "list item",
+        "icon",
+        "terminal",
+        "table column header",
+        "tree item",
+        "spin button",
+    )
+)
 _UNUSABLE = GLib.Error
 
 
 class _Attributes(ctypes.Structure):
+    """XWindowAttributes of Xlib."""
+
     _fields_ = (
-        [(n, ctypes.c_int) for n in ("x", "y", "width", "height", "border_width", "depth")]
-        + [("visual", ctypes.c_void_p), ("root", ctypes.c_ulong)]
-        + [(n, ctypes.c_int) for n in ("class_", "bit_gravity", "win_gravity", "backing_store")]
-        + [("planes", ctypes.c_ulong), ("pixel", ctypes.c_ulong), ("save_under", ctypes.c_int)]
-        + [("colormap", ctypes.c_ulong), ("installed", ctypes.c_int), ("map_state", ctypes.c_int)]
-        + [("all_masks", ctypes.c_long), ("your_mask", ctypes.c_long), ("propagate", ctypes.c_long)]
-        + [("override", ctypes.c_int), ("screen", ctypes.c_void_p)]
+        ("x", ctypes.c_int),
+        ("y", ctypes.c_int),
+        ("width", ctypes.c_int),
+        ("height", ctypes.c_int),
+        ("border_and_depth", ctypes.c_int * 2),
+        ("visual", ctypes.c_void_p),
+        ("root", ctypes.c_ulong),
+        ("class_and_gravity", ctypes.c_int * 4),
+        ("planes_and_pixel", ctypes.c_ulong * 2),
+        ("save_under", ctypes.c_int),
+        ("colormap", ctypes.c_ulong),
+        ("installed", ctypes.c_int),
+        ("map_state", ctypes.c_int),
+        ("masks", ctypes.c_long * 3),
+        ("override", ctypes.c_int),
+        ("screen", ctypes.c_void_p),
     )
 
 
@@ -112,9 +155,8 @@ class Display:
             box = self._box(window)
             if box is None or not box[4] or box[2] - box[0] < 8 or box[3] - box[1] < 8:
                 continue
-            client = owners.get(window)
-            inner = self._box(client) if client is not None else None
-            found.append({"frame": box[:4], "client": (inner or box)[:4], "popup": client is None, "id": window})
+            inner = self._box(owners[window]) if window in owners else None
+            found.append({"frame": box[:4], "client": (inner or box)[:4], "popup": window not in owners, "id": window})
         return found
 
     def picture(self) -> GdkPixbuf.Pixbuf:
@@ -236,7 +278,7 @@ class Reader:
         if role in _LABELLED:
             facts["label"] = self._label(node)
         inside = box[2] > 0 and box[3] > 0 and box[0] < self.size[0] and box[1] < self.size[1]
-        if inside and role.replace(" ", "-") in _WORDY and self.words < 500:
+        if inside and role in _WORDY and self.words < 500:
             facts.update(_text_of(node, box, role))
             self.words += len(facts.get("words", ()))
         return facts

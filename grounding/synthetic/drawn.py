@@ -1,4 +1,4 @@
-"""Screens drawn while training: windows, pages, phones, desktops, dialogs and close-ups, endless and different each time."""
+"""Screens drawn while training: windows, pages, phones, desktops, dialogs, tools and panels, different each time."""
 
 import random
 from collections.abc import Callable

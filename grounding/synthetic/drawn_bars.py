@@ -4,6 +4,7 @@ from foveate.grounding.synthetic import drawn_words
 from foveate.grounding.synthetic.drawn_controls import button, button_width, combo, entry, icon_button, icon_is_coloured
 from foveate.grounding.synthetic.drawn_pen import Area, Pen, inset, split_left, split_right
 from foveate.grounding.synthetic.drawn_style import Color, ink_on, mix, shift, vivid
+from foveate.grounding.synthetic.icons import Icon
 
 _MAC = (("Close", (255, 95, 87)), ("Minimize", (254, 188, 46)), ("Zoom", (40, 200, 64)))
 
@@ -175,8 +176,10 @@ def palette(pen: Pen, box: Area, name: str = "") -> None:
     if rest[3] - rest[1] > 44 and rng.random() < 0.6:
         low, high = vivid(rng), vivid(rng)
         middle = (rest[0] + rest[2]) // 2
-        for spot, color, text in (((middle - 6, rest[1] + 12, middle + 16, rest[1] + 34), low, "Background color"),
-                                  ((middle - 18, rest[1], middle + 4, rest[1] + 22), high, "Foreground color")):  # fmt: skip
+        for spot, color, text in (
+            ((middle - 6, rest[1] + 12, middle + 16, rest[1] + 34), low, "Background color"),
+            ((middle - 18, rest[1], middle + 4, rest[1] + 22), high, "Foreground color"),
+        ):
             pen.fill(spot, color, style.border)
             pen.add(spot, text, "button", "icon")
 
@@ -188,8 +191,9 @@ def tab_bar(pen: Pen, box: Area, titles: list[str], icons: bool = False, closabl
     pen.fill(box, style.window)
     pen.line(box[0], box[3] - 1, box[2] - 1, box[3] - 1)
     chosen, x = rng.randrange(len(titles)), box[0] + rng.choice((0, 4, 8))
-    for number, text in enumerate(titles):
-        icon = pen.pick() if icons else None
+    for number, name in enumerate(titles):
+        text, icon = pen.item(0.6) if icons else (name, None)
+        icon = icon or (pen.pick() if icons else None)
         width = pen.length(text) + 2 * style.pad + 8 + (style.size + 8 if icons else 0) + (18 if closable else 0)
         if x + width > box[2]:
             break
@@ -346,7 +350,7 @@ def nav_bar(pen: Pen, box: Area, colour: Color | None = None) -> None:
         x += width
 
 
-def _ink_for(pen: Pen, icon, ink: Color) -> Color | None:
+def _ink_for(pen: Pen, icon: Icon, ink: Color) -> Color | None:
     return None if icon_is_coloured(pen, icon) else ink
 
 

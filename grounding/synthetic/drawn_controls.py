@@ -89,6 +89,8 @@ def icon_button(
     """
     style = pen.style
     side = min(side or style.icon, box[2] - box[0], box[3] - box[1])
+    if side < 8:
+        return
     ground = ground or style.window
     roll = pen.rng.random()
     state = "disabled" if roll < 0.07 else "selected" if roll > 0.95 else ""

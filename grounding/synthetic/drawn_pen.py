@@ -171,7 +171,7 @@ class Pen:
 
     def _letters(self, size: int | None, bold: bool, code: bool) -> Letters:
         face = self.style.code if code else self.style.face
-        return self.atlas.letters(face.bold if bold else face.regular, size or self.style.size, self.style.crisp)
+        return self.atlas.letters(face.bold if bold else face.regular, max(7, size or self.style.size), self.style.crisp)
 
     def pick(self, things: bool = False, known: float = 0.75) -> Icon:
         """Take the next icon of the screen's set; concepts come up evenly and icons seldom twice.
@@ -225,6 +225,8 @@ class Pen:
             ground: Colour below, to stay readable on it.
             dim: Draw it pale, as disabled ones are.
         """
+        if size < 4:
+            return
         picture = self.atlas.picture(icon, size)
         ground = ground or self.style.window
         if picture.mode == "L":
@@ -284,7 +286,9 @@ class Pen:
             return
         inner = (float(left), float(top), float(right), float(bottom))
         section = self._section[-1] if self._section else ""
-        concept = icon.stem if icon else ""
+        # A picture beside an unrelated text says nothing about what the element does.
+        told = icon and (kind == "icon" or (icon.concept and name in concepts()[icon.concept][0]))
+        concept = icon.stem if icon and told else ""
         self.elements.append(Element(inner, name, role, kind, concept, label, row, section, state, description))
 
     def cover(self, box: Area) -> None:
@@ -297,5 +301,6 @@ class Pen:
                 return True
             return width * height < share * (other[2] - other[0]) * (other[3] - other[1])
 
-        self.elements = [e for e in self.elements if free(e.box, 0.3)]
+        # A text is hidden with less than a picture.
+        self.elements = [e for e in self.elements if free(e.box, 0.25 if e.kind == "icon" else 0.06)]
         self.words = [w for w in self.words if free(w.box, 0.02)]

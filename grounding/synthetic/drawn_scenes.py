@@ -1,4 +1,4 @@
-"""Panels with a shape of their own: calendars, calculators, players, sign-in boxes, code, terminals, maps, charts, articles."""
+"""Panels with a shape of their own: calendars, calculators, players, code, maps, charts, articles and the like."""
 
 import math
 
@@ -8,6 +8,25 @@ from foveate.grounding.synthetic.drawn_controls import avatar, button, check, en
 from foveate.grounding.synthetic.drawn_pen import Area, Pen, inset, split_bottom, split_left, split_right, split_top
 from foveate.grounding.synthetic.drawn_style import ink_on, mix, tinted_grey, vivid
 
+_COLOURS = {
+    "Black": (0, 0, 0),
+    "White": (255, 255, 255),
+    "Red": (255, 0, 0),
+    "Green": (0, 160, 0),
+    "Blue": (0, 0, 255),
+    "Yellow": (255, 240, 0),
+    "Orange": (255, 150, 0),
+    "Purple": (128, 0, 128),
+    "Pink": (255, 150, 190),
+    "Brown": (130, 70, 20),
+    "Grey": (128, 128, 128),
+    "Cyan": (0, 220, 220),
+    "Magenta": (255, 0, 255),
+    "Navy": (0, 0, 100),
+    "Lime": (120, 255, 0),
+    "Maroon": (120, 0, 0),
+}
+
 
 def calendar(pen: Pen, box: Area) -> None:
     """Draw a month with arrows to turn pages, and events when there is room."""
@@ -15,19 +34,22 @@ def calendar(pen: Pen, box: Area) -> None:
     pen.fill(box, style.surface)
     head, body = split_top(box, style.row + 6)
     text = f"{drawn_words.month(rng)} {rng.randint(1998, 2030)}"
-    for name, side in (("Previous month", "left"), ("Next month", "right")):
+    for title, side in (("Previous month", "left"), ("Next month", "right")):
         part = split_left(head, 26)[0] if side == "left" else split_right(head, 26)[0]
         pen.arrow((part[0] + part[2]) // 2, (part[1] + part[3]) // 2, side)
-        pen.add(part, name, "button", "icon")
+        pen.add(part, title, "button", "icon")
     pen.add(pen.text(inset(head, 28, 0), text, "center", bold=True), text, "heading")
     step, row = (body[2] - body[0]) // 7, (body[3] - body[1]) // 7
     if step < 18 or row < style.size + 2:
         return
     days = drawn_words.weekdays(3 if step > 34 else 2 if step > 22 else 1)
     first, today, roomy = rng.randrange(7), rng.randrange(31), row > 44 and step > 60
-    for column, day in enumerate(days):
+    for column, name in enumerate(days):
         pen.text(
-            (body[0] + column * step, body[1], body[0] + (column + 1) * step, body[1] + row), day, "center", style.muted
+            (body[0] + column * step, body[1], body[0] + (column + 1) * step, body[1] + row),
+            name,
+            "center",
+            style.muted,
         )
     for day in range(rng.choice((28, 30, 31))):
         x, y = body[0] + (first + day) % 7 * step, body[1] + (1 + (first + day) // 7) * row
@@ -56,7 +78,7 @@ def calculator(pen: Pen, box: Area) -> None:
     display, body = split_top(inset(box, 4), max(style.row + 8, (box[3] - box[1]) // 6))
     pen.fill(display, style.surface, style.border)
     pen.text(inset(display, 6, 0), drawn_words.number(rng), "right", size=min(24, display[3] - display[1] - 4))
-    plain = ["7", "8", "9", "÷", "4", "5", "6", "×", "1", "2", "3", "-", "0", ".", "=", "+"]  # noqa: RUF001
+    plain = ["7", "8", "9", "÷", "4", "5", "6", "\u00d7", "1", "2", "3", "-", "0", ".", "=", "+"]
     science = ["sin", "cos", "tan", "√", "ln", "log", "x²", "(", ")", "π", "MC", "MR", "M+", "CE", "C", "%"]
     columns = 4 if body[2] - body[0] < 320 or rng.random() < 0.5 else 6
     keys = plain if columns == 4 else rng.sample(science, 8) + plain
@@ -68,14 +90,14 @@ def calculator(pen: Pen, box: Area) -> None:
         return
     names = {
         "÷": "Divide",
-        "×": "Multiply",
+        "\u00d7": "Multiply",
         "-": "Subtract",
         "+": "Add",
         "=": "Equals",
         "√": "Square root",
         "%": "Percent",
         "C": "Clear",
-    }  # noqa: RUF001
+    }
     for number, key in enumerate(keys):
         x, y = body[0] + number % columns * width, body[1] + 4 + number // columns * height
         spot = (x + 1, y + 1, x + width - 1, y + height - 1)
@@ -341,7 +363,7 @@ def article(pen: Pen, box: Area) -> None:
         elif roll < 0.86 and body[3] - body[1] > 100:
             line, body = split_top(body, rng.randrange(60, 100))
             pen.picture((line[0], line[1], min(line[2], line[0] + 260), line[3] - 6), 7)
-        elif roll < 0.93 and body[2] - body[0] > 200:
+        elif roll < 0.89 and body[2] - body[0] > 200:
             line, body = split_top(body, style.row + 8)
             pagination(pen, (line[0], line[1] + 4, line[2], line[3] - 4))
         else:
@@ -378,3 +400,48 @@ def gallery(pen: Pen, box: Area) -> None:
                 icon_button(pen, shown, pen.pick(), side=16, row=text)
             pen.text((x, spot[3] + 2, x + side, y + height), text, "center")
             pen.add((x, y, x + side, y + height), text, "image")
+
+
+def swatches(pen: Pen, box: Area) -> None:
+    """Fill an area with colours to choose from, the plain ones known by name."""
+    style, rng = pen.style, pen.rng
+    pen.fill(box, style.window)
+    side, gap = rng.randrange(14, 30), rng.choice((0, 1, 2, 4))
+    colours = list(_COLOURS.items())
+    for y in range(box[1] + 4, min(box[3] - side, box[1] + 8 * side), side + gap):
+        for x in range(box[0] + 4, box[2] - side, side + gap):
+            spot = (x, y, x + side, y + side)
+            if colours and rng.random() < 0.4:
+                name, color = colours.pop(rng.randrange(len(colours)))
+                pen.add(spot, name, "button", "icon")
+            else:
+                color = vivid(rng)
+            pen.fill(spot, color, style.border if gap else None)
+
+
+def keyboard(pen: Pen, box: Area) -> None:
+    """Draw the keys of a screen keyboard."""
+    style, rng = pen.style, pen.rng
+    pen.fill(box, mix(style.window, style.text, 0.12))
+    rows = ["qwertyuiop", "asdfghjkl", "zxcvbnm"] if rng.random() < 0.8 else ["1234567890", "@#$%&-+()", "*\"':;!?"]
+    if rng.random() < 0.4:
+        rows = [row.upper() for row in rows]
+    height, width = (box[3] - box[1] - 6) // 4, (box[2] - box[0]) // 10
+    if width < 12:
+        return
+    for number, row in enumerate(rows):
+        x = (box[0] + box[2] - len(row) * width) // 2
+        for letter in row:
+            y = box[1] + 4 + number * height
+            spot = (x + 2, y + 2, x + width - 2, y + height - 3)
+            pen.fill(spot, style.button, None, min(6, style.radius))
+            pen.text(spot, letter, "center", ink_on(style.button), min(20, height - 8))
+            pen.add(spot, letter, "button")
+            x += width
+    y = box[1] + 4 + 3 * height
+    for concept, left, right in (("keyboard", 0.0, 0.14), ("emoji", 0.14, 0.26), ("enter", 0.84, 1.0)):
+        spot = (box[0] + round(left * 10 * width), y, box[0] + round(right * 10 * width), box[3] - 2)
+        icon_button(pen, spot, pen.find(concept) or pen.pick(), side=18, ground=style.window)
+    space = (box[0] + round(2.8 * width), y + 2, box[0] + round(8.2 * width), box[3] - 4)
+    pen.fill(space, style.button, None, min(6, style.radius))
+    pen.add(space, "Space", "button", "icon")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from foveate.grounding.synthetic import drawn_bars as bars
 from foveate.grounding.synthetic import drawn_panels as panels
+from foveate.grounding.synthetic import drawn_rows as rows
 from foveate.grounding.synthetic import drawn_scenes as scenes
 from foveate.grounding.synthetic import drawn_words
 from foveate.grounding.synthetic.drawn_controls import entry, icon_button
@@ -13,16 +14,32 @@ from foveate.grounding.synthetic.drawn_style import ink_on, mix, vivid
 Panel = Callable[[Pen, Area], None]
 # Panel, weight, least width and height.
 _PANELS: tuple[tuple[Panel, float, int, int], ...] = (
-    (panels.tree, 1.2, 110, 100), (panels.listing, 2.2, 120, 70), (panels.table, 2.4, 260, 90), (panels.form, 2.6, 170, 110),
-    (panels.icon_grid, 2.0, 130, 90), (panels.messages, 0.9, 220, 100), (panels.settings, 1.3, 240, 100), (panels.cards, 1.5, 160, 100),
-    (scenes.calendar, 0.7, 170, 150), (scenes.calculator, 0.5, 150, 170), (scenes.player, 1.0, 220, 66), (scenes.sign_in, 0.5, 220, 260),
-    (scenes.code, 0.7, 200, 80), (scenes.terminal, 0.3, 200, 80), (scenes.scenery, 0.8, 120, 90), (scenes.town_map, 0.4, 200, 150),
-    (scenes.chart, 0.5, 150, 110), (scenes.article, 1.0, 180, 90), (scenes.gallery, 0.5, 180, 120), (bars.palette, 0.7, 40, 60),
-)  # fmt: skip
+    (rows.tree, 1.2, 110, 100),
+    (rows.listing, 2.2, 120, 70),
+    (rows.table, 2.4, 260, 90),
+    (panels.form, 2.6, 170, 110),
+    (panels.icon_grid, 2.0, 130, 90),
+    (rows.messages, 0.9, 220, 100),
+    (rows.settings, 1.3, 240, 100),
+    (panels.cards, 1.5, 160, 100),
+    (scenes.calendar, 0.7, 170, 150),
+    (scenes.calculator, 0.5, 150, 170),
+    (scenes.player, 1.0, 220, 66),
+    (scenes.sign_in, 0.5, 220, 260),
+    (scenes.code, 0.7, 200, 80),
+    (scenes.terminal, 0.3, 200, 80),
+    (scenes.scenery, 0.8, 120, 90),
+    (scenes.town_map, 0.4, 200, 150),
+    (scenes.chart, 0.5, 150, 110),
+    (scenes.article, 1.0, 180, 90),
+    (scenes.gallery, 0.5, 180, 120),
+    (scenes.swatches, 0.15, 70, 60),
+    (bars.palette, 0.7, 40, 60),
+)
 
 
 def fill(pen: Pen, box: Area, depth: int = 0) -> None:
-    """Fill an area: cut it in two while it is large, else give it a panel that fits, with bars over it in many cases."""
+    """Fill an area: cut it in two while it is large, else give it a panel that fits, often with bars over it."""
     rng, style = pen.rng, pen.style
     width, height = box[2] - box[0], box[3] - box[1]
     if width < 24 or height < 24:
@@ -153,14 +170,14 @@ def ribbon(pen: Pen, box: Area) -> None:
 def menu(pen: Pen, left: int, top: int) -> None:
     """Draw an open menu with icons, keys, marks and arrows of further menus."""
     rng, style = pen.rng, pen.style
-    rows: list[tuple[str, object] | None] = []
+    lines: list[tuple[str, object] | None] = []
     for _ in range(rng.randint(5, 18)):
-        rows.append(None if rows and rows[-1] and rng.random() < 0.15 else pen.item(0.55))
+        lines.append(None if lines and lines[-1] and rng.random() < 0.15 else pen.item(0.55))
     height = style.row - rng.choice((0, 2))
     with_icons, with_keys = rng.random() < 0.6, rng.random() < 0.6
-    widest = max((pen.length(r[0]) for r in rows if r), default=60)
+    widest = max((pen.length(r[0]) for r in lines if r), default=60)
     width = widest + (28 if with_icons else 12) + (pen.length("Shift+Ctrl+W") + 16 if with_keys else 30)
-    total = sum(height if r else 7 for r in rows) + 6
+    total = sum(height if r else 7 for r in lines) + 6
     left, top = max(0, min(left, pen.size[0] - width - 2)), max(0, min(top, pen.size[1] - total - 2))
     box = (left, top, left + width, top + total)
     pen.cover(box)
@@ -169,7 +186,7 @@ def menu(pen: Pen, left: int, top: int) -> None:
     ground = style.surface if rng.random() < 0.5 else style.window
     pen.bevel(box, ground) if style.bevel else pen.fill(box, ground, style.border, min(style.radius, 6))
     y, chosen = top + 3, rng.randrange(20)
-    for number, row in enumerate(rows):
+    for number, row in enumerate(lines):
         if row is None:
             pen.line(left + 4, y + 3, left + width - 5, y + 3)
             y += 7
@@ -221,10 +238,12 @@ def dialog(pen: Pen, box: Area) -> None:
                 part, lines = split_left(content, 60)
                 icon = pen.pick(things=rng.random() < 0.6)
                 pen.icon(part[0] + 6, part[1] + 8, 40, icon)
+            if rng.random() < 0.7:
+                lines = split_top(lines, rng.randint(1, 4) * (style.size + 7) + 10)[0]
             for y in range(lines[1] + 8, lines[3] - style.size, style.size + 7):
                 pen.text((lines[0], y, lines[2], y + style.size + 6), drawn_words.sentence(rng, 7))
         elif rng.random() < 0.6:
-            panels.form(pen, content)
+            panels.form(pen, content, buttons=False)
         else:
             panel(pen, content)
         panels.button_row(pen, buttons)
@@ -355,8 +374,11 @@ def phone(pen: Pen, box: Area) -> None:
             hint=rng.choice(("Search", "Search contacts", "Where to?")),
             icon=pen.find("search"),
         )
+    if rng.random() < 0.15:
+        keys, content = split_bottom(content, 170)
+        scenes.keyboard(pen, keys)
     rng.choice(
-        (panels.listing, panels.settings, panels.messages, panels.icon_grid, panels.cards, scenes.article, panels.form)
+        (rows.listing, rows.settings, rows.messages, panels.icon_grid, panels.cards, scenes.article, panels.form)
     )(pen, content)
 
 

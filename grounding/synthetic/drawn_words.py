@@ -1,4 +1,4 @@
-"""Texts for drawn screens: labels of programs, names, files, dates, amounts, code, and made-up words to learn letters from."""
+"""Texts for drawn screens: labels, names, files, dates, amounts, code, and made-up words to learn letters from."""
 
 import random
 from functools import lru_cache
@@ -6,13 +6,7 @@ from importlib.resources import files
 
 from foveate.grounding.synthetic.language import command_labels, concepts
 
-_ONSETS = "b|c|d|f|g|h|j|k|l|m|n|p|r|s|t|v|w|z|br|ch|cl|cr|dr|fl|fr|gr|pl|pr|qu|sh|sl|sp|st|th|tr|wh|".split("|")
-_VOWELS = "a|e|i|o|u|ea|ai|oo|ou|ee|y|ia|io".split("|")
-_CODAS = "|n|r|s|t|l|m|d|ck|nd|st|ng|rt|ll|x|sh|p|nt|th".split("|")
 _DOMAINS = ("office", "graphics", "dev", "mail", "media", "system", "admin", "settings")
-_CODE_WORDS = "value|index|count|result|item|node|buffer|path|name|user|config|data|size|list|key|total|width|height|token|state|event|file|line|row|text|error|cache|queue|view|model|client".split(
-    "|"
-)
 DOMAINS = len(_DOMAINS)
 """Kinds of programs that labels can be taken from."""
 
@@ -36,9 +30,9 @@ def pick(rng: random.Random, name: str) -> str:
 
 def made_up(rng: random.Random) -> str:
     """Make up a word that looks English."""
-    parts = []
+    parts: list[str] = []
     for _ in range(rng.choice((1, 2, 2, 2, 3))):
-        parts += (rng.choice(_ONSETS), rng.choice(_VOWELS), rng.choice(_CODAS) if rng.random() < 0.6 else "")
+        parts += (pick(rng, "onsets"), pick(rng, "vowels"), pick(rng, "codas") if rng.random() < 0.6 else "")
     return "".join(parts) if len(parts) > 3 or len("".join(parts)) > 2 else "".join(parts) + "en"
 
 
@@ -82,7 +76,7 @@ def menu_bar(rng: random.Random, count: int) -> list[str]:
     """Titles of a menu bar: File first mostly, Help last mostly."""
     middle = rng.sample(listed("menus")[1:], max(count - 1, 1))
     titles = (["File"] if rng.random() < 0.85 else []) + [m for m in middle if m != "Help"]
-    return (titles + ["Help"])[:count] if rng.random() < 0.5 else [*titles[: count - 1], "Help"]
+    return [*titles, "Help"][:count] if rng.random() < 0.5 else [*titles[: count - 1], "Help"]
 
 
 def title(rng: random.Random) -> str:
@@ -122,7 +116,8 @@ def city(rng: random.Random) -> str:
 
 def email(rng: random.Random) -> str:
     """A mail address."""
-    return f"{pick(rng, 'first').lower()}.{pick(rng, 'last').lower()}@{made_up(rng)}.{rng.choice(('com', 'org', 'net', 'de'))}"
+    ending = rng.choice(("com", "org", "net", "de"))
+    return f"{pick(rng, 'first').lower()}.{pick(rng, 'last').lower()}@{made_up(rng)}.{ending}"
 
 
 def url(rng: random.Random) -> str:
@@ -148,10 +143,17 @@ def date(rng: random.Random) -> str:
     day, month, year = rng.randint(1, 28), rng.randrange(12), rng.randint(1998, 2030)
     name = listed("months")[month]
     forms = (
-        f"{year}-{month + 1:02d}-{day:02d}", f"{day:02d}.{month + 1:02d}.{year}", f"{month + 1}/{day}/{year % 100:02d}",
-        f"{name[:3]} {day}, {year}", f"{day} {name} {year}", f"{name} {day}", f"{rng.randrange(24):02d}:{rng.randrange(60):02d}",
-        f"{rng.randint(1, 12)}:{rng.randrange(60):02d} {rng.choice(('AM', 'PM'))}", f"{rng.randint(2, 59)} min ago", "Yesterday",
-    )  # fmt: skip
+        f"{year}-{month + 1:02d}-{day:02d}",
+        f"{day:02d}.{month + 1:02d}.{year}",
+        f"{month + 1}/{day}/{year % 100:02d}",
+        f"{name[:3]} {day}, {year}",
+        f"{day} {name} {year}",
+        f"{name} {day}",
+        f"{rng.randrange(24):02d}:{rng.randrange(60):02d}",
+        f"{rng.randint(1, 12)}:{rng.randrange(60):02d} {rng.choice(('AM', 'PM'))}",
+        f"{rng.randint(2, 59)} min ago",
+        "Yesterday",
+    )
     return rng.choice(forms)
 
 
@@ -194,25 +196,39 @@ def sentence(rng: random.Random, words: int) -> str:
 
 def code_line(rng: random.Random) -> str:
     """A line of program text."""
-    a, b, c = (rng.choice(_CODE_WORDS) for _ in range(3))
+    a, b, c = (pick(rng, "code_words") for _ in range(3))
     forms = (
-        f"def {a}_{b}({c}, {a}):", f"    return {a}.{b}({c})", f"    if {a} == {rng.randrange(100)}:", f"const {a} = {b}.{c};",
-        f"import {a}", f"    {a}[{b}] += {rng.randrange(10)}", f'    print("{made_up(rng)} {b}")', f"for (int i = 0; i < {a}; i++) {{",
-        f"    self.{a} = {b}", f"# {sentence(rng, 4)}", "}", f"class {a.capitalize()}{b.capitalize()}:", f"<{a} {b}=\"{c}\">",
-        f"  {a}: {rng.randrange(1000)},", f"let {a}{b.capitalize()} = new {c.capitalize()}();", "",
-    )  # fmt: skip
+        f"def {a}_{b}({c}, {a}):",
+        f"    return {a}.{b}({c})",
+        f"    if {a} == {rng.randrange(100)}:",
+        f"const {a} = {b}.{c};",
+        f"import {a}",
+        f"    {a}[{b}] += {rng.randrange(10)}",
+        f'    print("{made_up(rng)} {b}")',
+        f"for (int i = 0; i < {a}; i++) {{",
+        f"    self.{a} = {b}",
+        f"# {sentence(rng, 4)}",
+        "}",
+        f"class {a.capitalize()}{b.capitalize()}:",
+        f'<{a} {b}="{c}">',
+        f"  {a}: {rng.randrange(1000)},",
+        f"let {a}{b.capitalize()} = new {c.capitalize()}();",
+        "",
+    )
     return rng.choice(forms)
 
 
 def shell_line(rng: random.Random) -> str:
     """A line of a terminal."""
     name, file = pick(rng, "first").lower(), file_name(rng)
+    command = rng.choice(("ls -l", "cd", "cat", "grep -r", "make", "git status", "ssh", "top", "vim"))
     forms = (
-        f"{name}@{made_up(rng)}:~$ {rng.choice(('ls -l', 'cd', 'cat', 'grep -r', 'make', 'git status', 'ssh', 'top', 'vim'))} {file}",
+        f"{name}@{made_up(rng)}:~$ {command} {file}",
         f"-rw-r--r-- 1 {name} {name} {rng.randrange(99999)} {month(rng)[:3]} {rng.randint(1, 28)} {file}",
-        f"{file}: {sentence(rng, 4)}", f"[{rng.randrange(999)}.{rng.randrange(9999)}] {sentence(rng, 5)}",
+        f"{file}: {sentence(rng, 4)}",
+        f"[{rng.randrange(999)}.{rng.randrange(9999)}] {sentence(rng, 5)}",
         f"  {rng.randrange(100)}% |{'#' * rng.randrange(20)}| {number(rng)}",
-    )  # fmt: skip
+    )
     return rng.choice(forms)
 
 

@@ -1,6 +1,6 @@
 """Icons and fonts in one small folder, for screens that are drawn while training.
 
-Pack it with ``python -m foveate.grounding.synthetic.icons --out FOLDER --npm NODE_MODULES --themes ICONS --fonts FONTS``.
+Pack it with ``python -m foveate.grounding.synthetic.icons --out FOLDER --npm FOLDER --themes FOLDER --fonts FOLDER``.
 """
 
 import argparse
@@ -121,6 +121,7 @@ class IconAtlas:
 
     def _picture(self, icon: Icon, size: int) -> Image.Image:
         """Picture of an icon at a size in pixels: mode L (mask) or RGBA."""
+        size = max(size, 1)
         sheets = self.pixels[icon.place[0]]
         best = min((s for s in sheets if s >= size), default=max(sheets))
         picture = Image.fromarray(sheets[best][icon.place[1]])

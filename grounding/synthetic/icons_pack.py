@@ -19,6 +19,7 @@ from foveate.grounding.synthetic.language import concept_of
 
 log = logging.getLogger("foveate.icons")
 MONO_SIZES, COLOUR_SIZES = (24, 48), (16, 24, 48)
+_LEAST_THEME = 20
 # Set name -> where its files lie below node_modules.
 WEB_SETS = {
     "bootstrap": "bootstrap-icons/icons/*.svg",
@@ -54,10 +55,29 @@ WEB_SETS = {
     "uswds": "@uswds/uswds/dist/img/usa-icons/*.svg",
 }
 THEMES = (
-    "Adwaita", "Papirus", "Papirus-Dark", "Tango", "breeze", "oxygen", "gnome", "mate", "menta", "elementary",
-    "elementary-xfce", "elementary-xfce-dark", "Numix", "Numix-Circle", "Faenza", "Humanity", "suru", "bloom",
-    "nuoveXT2", "Yaru", "Obsidian", "deepin",
-)  # fmt: skip
+    "Adwaita",
+    "Papirus",
+    "Papirus-Dark",
+    "Tango",
+    "breeze",
+    "oxygen",
+    "gnome",
+    "mate",
+    "menta",
+    "elementary",
+    "elementary-xfce",
+    "elementary-xfce-dark",
+    "Numix",
+    "Numix-Circle",
+    "Faenza",
+    "Humanity",
+    "suru",
+    "bloom",
+    "nuoveXT2",
+    "Yaru",
+    "Obsidian",
+    "deepin",
+)
 _PLACES = "actions|apps|places|devices|mimetypes|mimes|status|categories|panel|preferences|emblems|legacy"
 # Windows of these programs measure the trained model, so even their icons stay out.
 _KEPT_OUT = re.compile(
@@ -66,22 +86,50 @@ _KEPT_OUT = re.compile(
     r"xfce4-settings|xournal|jupyter"
 )
 _FACES = (
-    ("sans", "dejavu", "DejaVuSans"), ("sans", "liberation", "LiberationSans-Regular"), ("sans", "roboto", "Roboto-Regular"),
-    ("sans", "opensans", "OpenSans-Regular"), ("sans", "lato", "Lato-Regular"), ("sans", "noto", "NotoSans-Regular"),
-    ("sans", "inter", "Inter-Regular"), ("sans", "cantarell", "Cantarell-Regular"), ("sans", "droid", "DroidSansFallback"),
-    ("sans", "carlito", "Carlito-Regular"), ("sans", "arimo", "Arimo-Regular"), ("sans", "freesans", "FreeSans"),
-    ("sans", "oxygen", "Oxygen-Sans"), ("sans", "quicksand", "Quicksand-Regular"), ("sans", "comfortaa", "Comfortaa-Regular"),
-    ("sans", "vera", "Vera"), ("sans", "ubuntu", "Ubuntu-R"), ("sans", "condensed", "RobotoCondensed-Regular"),
-    ("sans", "narrow", "LiberationSansNarrow-Regular"), ("sans", "display", "NotoSansDisplay-Regular"),
-    ("serif", "tinos", "LiberationSerif-Regular"), ("serif", "dejavuserif", "DejaVuSerif"), ("serif", "notoserif", "NotoSerif-Regular"),
-    ("mono", "dejavumono", "DejaVuSansMono"), ("mono", "liberationmono", "LiberationMono-Regular"), ("mono", "hack", "Hack-Regular"),
-    ("mono", "fira", "FiraCode-Regular"), ("mono", "notomono", "NotoSansMono-Regular"), ("mono", "freemono", "FreeMono"),
-)  # fmt: skip
-_LATIN = "".join(map(chr, (*range(32, 127), *range(160, 384)))) + "–—‘’“”•…‹›€™←↑→↓▸▾▲▼✓✕×"
+    ("sans", "dejavu", "DejaVuSans"),
+    ("sans", "liberation", "LiberationSans-Regular"),
+    ("sans", "roboto", "Roboto-Regular"),
+    ("sans", "opensans", "OpenSans-Regular"),
+    ("sans", "lato", "Lato-Regular"),
+    ("sans", "noto", "NotoSans-Regular"),
+    ("sans", "inter", "Inter-Regular"),
+    ("sans", "cantarell", "Cantarell-Regular"),
+    ("sans", "droid", "DroidSansFallback"),
+    ("sans", "carlito", "Carlito-Regular"),
+    ("sans", "arimo", "Arimo-Regular"),
+    ("sans", "freesans", "FreeSans"),
+    ("sans", "oxygen", "Oxygen-Sans"),
+    ("sans", "quicksand", "Quicksand-Regular"),
+    ("sans", "comfortaa", "Comfortaa-Regular"),
+    ("sans", "vera", "Vera"),
+    ("sans", "ubuntu", "Ubuntu-R"),
+    ("sans", "condensed", "RobotoCondensed-Regular"),
+    ("sans", "narrow", "LiberationSansNarrow-Regular"),
+    ("sans", "display", "NotoSansDisplay-Regular"),
+    ("serif", "tinos", "LiberationSerif-Regular"),
+    ("serif", "dejavuserif", "DejaVuSerif"),
+    ("serif", "notoserif", "NotoSerif-Regular"),
+    ("mono", "dejavumono", "DejaVuSansMono"),
+    ("mono", "liberationmono", "LiberationMono-Regular"),
+    ("mono", "hack", "Hack-Regular"),
+    ("mono", "fira", "FiraCode-Regular"),
+    ("mono", "notomono", "NotoSansMono-Regular"),
+    ("mono", "freemono", "FreeMono"),
+)
+_LATIN = (
+    "".join(map(chr, (*range(32, 127), *range(160, 384))))
+    + "\u2013\u2014\u2018\u2019\u201c\u201d•…\u2039\u203a€™←↑→↓▸▾▲▼✓✕\u00d7"
+)
 
 
 def pack_atlas(
-    out: Path, npm: Path | None, themes: Path | None, fonts: Path | None, workers: int = 2, seed: int = 0
+    out: Path,
+    npm: Path | None,
+    themes: Path | None,
+    fonts: Path | None,
+    workers: int = 2,
+    seed: int = 0,
+    least: int = 60,
 ) -> None:
     """Write an atlas folder.
 
@@ -92,6 +140,7 @@ def pack_atlas(
         fonts: Folder of TrueType fonts, or None.
         workers: Processes that rasterise.
         seed: Which icons are chosen.
+        least: Sets with fewer icons are left out.
 
     Raises:
         ValueError: No icons were found.
@@ -108,7 +157,8 @@ def pack_atlas(
             for stems, keep in choose(files, rng, 220, 130, spare=1 if mono else 3):
                 drawn = pool.map(partial(rasterise, sizes=sizes, mono=mono), [files[s] for s in stems], chunksize=16)
                 good += [(s, d) for s, d in zip(stems, drawn, strict=True) if d is not None][:keep]
-            if not good:
+            # A screen takes all its icons from one set, which has to hold enough of them.
+            if len(good) < least:
                 continue
             for number, size in enumerate(sizes):
                 archive.writestr(f"{name}.{size}.webp", encode(np.stack([d[number] for _, d in good]), mono))
@@ -147,7 +197,7 @@ def theme_sets(folder: Path) -> dict[str, tuple[bool, dict[str, dict[int, Path]]
             sort = symbolic if path.stem.endswith("-symbolic") or "symbolic" in place else plain
             sort.setdefault(clean_stem(path.stem), {}).setdefault(int(size[1]) if size else 64, path)
         for name, mono, files in ((theme.lower(), False, plain), (f"{theme.lower()}-symbolic", True, symbolic)):
-            if len(files) >= 20:
+            if len(files) >= _LEAST_THEME:
                 found[name] = (mono, _without_copies(files))
     return found
 
@@ -274,7 +324,7 @@ def encode(icons: np.ndarray, mono: bool) -> bytes:
 
 def pack_fonts(fonts: Path, out: Path) -> None:
     """Copy the fonts that are there, cut down to Latin letters."""
-    from fontTools import subset
+    from fontTools import subset  # type: ignore[import-untyped]
 
     out.mkdir(parents=True, exist_ok=True)
     logging.getLogger("fontTools").setLevel(logging.ERROR)

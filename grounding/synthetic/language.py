@@ -147,12 +147,12 @@ def concept_of(icon: str) -> str | None:
     Returns:
         Name of the concept, or None.
     """
-    stem = icon.lower().replace("_", "-").removeprefix("bx-").removeprefix("bxs-").removeprefix("icon-").removeprefix("gtk-")
+    stem = icon.lower().replace("_", "-").replace("--", "-").removeprefix("bx-").removeprefix("bxs-").removeprefix("icon-").removeprefix("gtk-")
     table = _stems()
     while True:
         if stem in table:
             return table[stem]
-        short = re.sub(r"-(fill|filled|outline|outlined|symbolic|line|solid|regular|round|rounded|sharp|rtl|ltr|variant|simple|alt|off|circle|square|box|\d+)$", "", stem)
+        short = re.sub(r"-(fill|filled|outline|outlined|symbolic|line|solid|regular|round|rounded|sharp|rtl|ltr|variant|simple|alt|bold|thin|light|duotone|color|circle|square|box|\d+)$", "", stem)
         if short == stem or not short:
             return None
         stem = short

@@ -34,6 +34,7 @@ _GTK_LIGHT = ("Adwaita", "Arc", "Arc-Darker", "Arc-Lighter", "Numix", "Greybird"
 _GTK_DARK = ("Adwaita-dark", "Arc-Dark", "Materia-dark", "Breeze-Dark", "Blackbird", "BlackMATE", "Greybird-dark", "HighContrastInverse", "Orchis-Dark", "Yaru-dark")
 _ICONS_LIGHT = ("Adwaita", "Papirus", "Numix", "Tango", "elementary-xfce", "oxygen", "breeze", "gnome", "mate", "Faenza", "nuoveXT2", "Papirus-Light", "menta", "Yaru", "elementary", "bloom", "HighContrast")
 _ICONS_DARK = ("Adwaita", "Papirus-Dark", "elementary-xfce-dark", "oxygen", "breeze-dark", "gnome", "mate", "Faenza-Dark", "bloom-dark", "Tango", "Yaru")
+_ICONS_PNG = ("Tango", "gnome", "mate", "oxygen", "nuoveXT2", "elementary-xfce", "Faenza", "menta")
 _FONTS = ("Cantarell", "DejaVu Sans", "Noto Sans", "Open Sans", "Liberation Sans", "Roboto", "Lato", "Inter", "Oxygen", "FreeSans", "Droid Sans", "Sans")
 _QT_STYLES = ("Fusion", "Fusion", "Fusion", "Windows", "Breeze", "Breeze", "Oxygen", "cleanlooks", "plastique", "motif", "Adwaita", "kvantum")
 _QT_PALETTES = ("", "", "#efefef", "#e8e4dc", "#dfe6ee", "#f6f6f6", "#2b2b2b", "#31363b", "#232629", "#3c3f41", "#1e2430")
@@ -63,12 +64,13 @@ def choose_look(rng: random.Random, toolkit: str) -> dict[str, Any]:
     if toolkit == "qt5":
         color = rng.choice(_QT_PALETTES)
         style = rng.choice(_QT_STYLES)
+        color = "" if style == "kvantum" else color  # Kvantum's own colours do not mix with a palette's.
         dark = bool(color) and is_dark(color)
         icons = rng.choice(installed(_ICONS_DARK if dark else _ICONS_LIGHT, "/usr/share/icons"))
         return {"name": style, "dark": dark, "color": color, "icons": icons, "font": font, "size": size, "accent": rng.choice(("#308cc6", "#3daee9", "#4a90d9", "#87a556", "#d2691e", "#8e44ad"))}
     color = rng.choice(_TK_COLORS)
     dark = bool(color) and is_dark(color)
-    icons = rng.choice(installed(_ICONS_DARK if dark else _ICONS_LIGHT, "/usr/share/icons"))
+    icons = rng.choice(installed(_ICONS_PNG, "/usr/share/icons"))
     return {"name": rng.choice(_TK_THEMES), "dark": dark, "color": color, "icons": icons, "font": font, "size": size, "accent": rng.choice(("#4a6984", "#3584e4", "#5e81ac", "#2a6496"))}
 
 
@@ -169,7 +171,7 @@ class Renderer:
         script = Path(__file__).with_name(_SCRIPTS[toolkit])
         settings = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "GTK_", "QT_"))}
         settings |= {"DISPLAY": display.name, "NO_AT_BRIDGE": "1", "GDK_BACKEND": "x11", "QT_QPA_PLATFORM": "xcb", "LIBGL_ALWAYS_SOFTWARE": "1", "XDG_CURRENT_DESKTOP": ""}
-        self.process = subprocess.Popen([_SYSTEM_PYTHON, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None, env=settings)
+        self.process = subprocess.Popen([_SYSTEM_PYTHON, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=settings)
 
     def draw(self, scene: dict[str, Any], look: dict[str, Any]) -> dict[str, Any] | None:
         """Draw a scene and get what is on it; None when the renderer broke."""

@@ -39,6 +39,7 @@ class Renderer:
         self.combos: list[Gtk.Widget] = []
         self.radios: dict[str, Gtk.RadioButton] = {}
         self.look: Node = {}
+        self.bar: Gtk.MenuBar | None = None
         self.menus: list[Gtk.Menu] = []
 
     def mark(self, widget: Gtk.Widget, name: str, role: str, kind: str, node: Node | None = None, **facts: str) -> None:
@@ -710,8 +711,12 @@ def accelerator(text: str) -> str:
 
 def draw_scene(renderer: Renderer, scene: Node, look: Node) -> Node:
     """Show one scene and tell what is on it."""
+    if renderer.bar is not None:
+        renderer.bar.cancel()
     for menu in reversed(renderer.menus):
-        menu.popdown()
+        if menu.get_mapped():
+            menu.popdown()
+    pump(0.01)
     for window in reversed(renderer.windows):
         window.destroy()
     renderer.windows, renderer.marks, renderer.combos, renderer.menus, renderer.radios, renderer.look = [], [], [], [], {}, look
@@ -727,6 +732,7 @@ def draw_scene(renderer: Renderer, scene: Node, look: Node) -> Node:
     column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL)
     overlay = scene["overlay"]
     bar, opened = Gtk.MenuBar(), None
+    renderer.bar = bar
     for number, title in enumerate(scene["menubar"]):
         item = Gtk.MenuItem(label=title)
         menu = Gtk.Menu()

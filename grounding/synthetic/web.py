@@ -25,10 +25,14 @@ from foveate.grounding.synthetic.web_pages import compose
 from foveate.grounding.synthetic.web_templates import template_page, templates
 
 _LOG = logging.getLogger(__name__)
-_FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run", "--hide-scrollbars", "--font-render-hinting=none"]
+_FLAGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
+    *("--disable-sync", "--no-first-run", "--hide-scrollbars", "--font-render-hinting=none"),
+]
 _VIEWS = (
-    ((1280, 800), 5), ((1366, 768), 5), ((1440, 900), 5), ((1536, 864), 4), ((1024, 768), 4), ((1600, 900), 3), ((1920, 1080), 2), ((1920, 1200), 1),
-    ((1180, 820), 2), ((820, 1180), 1), ((390, 844), 1.5), ((412, 915), 1), ((360, 780), 1),
+    ((1280, 800), 5), ((1366, 768), 5), ((1440, 900), 5), ((1536, 864), 4), ((1024, 768), 4), ((1600, 900), 3),
+    ((1920, 1080), 2), ((1920, 1200), 1), ((1180, 820), 2), ((820, 1180), 1),
+    ((390, 844), 1.5), ((412, 915), 1), ((360, 780), 1),
 )  # fmt: skip
 
 
@@ -108,7 +112,8 @@ async def _capture(tab: Page, page: Draft) -> tuple[dict[str, Any], Image.Image]
         if page.adapt:
             await tab.evaluate(ADAPT)
         await tab.evaluate(
-            "async share => { await document.fonts.ready; scrollTo(0, share * Math.max(0, document.documentElement.scrollHeight - innerHeight));"
+            "async share => { await document.fonts.ready;"
+            " scrollTo(0, share * Math.max(0, document.documentElement.scrollHeight - innerHeight));"
             " await Promise.all([...document.images].map(i => i.decode().catch(() => 0))); }",
             page.scroll,
         )
@@ -170,7 +175,8 @@ def make_screens(
         browser: Path of Chromium; default the installed one.
 
     Yields:
-        (name, screen) in the order of the seeds, names like "web-000123"; pages with hardly anything on them are left out.
+        (name, screen) in the order of the seeds, names like "web-000123"; pages with hardly anything
+        on them are left out.
 
     Raises:
         RuntimeError: If no Chromium is installed.

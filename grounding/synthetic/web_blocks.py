@@ -1,4 +1,5 @@
 """Groups of controls on a drawn web page: tables, forms, cards, lists, menus, dialogs, toolbars, charts."""
+# ruff: noqa: E501  (markup and style sheets keep their long lines)
 
 import math
 from collections.abc import Sequence
@@ -101,7 +102,7 @@ class Blocks(Widgets):
     def breadcrumb(self) -> str:
         """Path of links."""
         parts = ["Home", *self.some(self.domain.pages, 1, 3)]
-        mark = self.rng.choice((" / ", " › ", " > ", " · "))
+        mark = self.rng.choice((" / ", " \u203a ", " > ", " · "))
         return (
             '<nav aria-label="Breadcrumb" class="x-smalltext">'
             + mark.join(self.link(p) for p in parts[:-1])
@@ -113,10 +114,12 @@ class Blocks(Widgets):
         first = self.rng.choice((1, 1, 1, 3, 7))
         pages = [str(first + i) for i in range(self.rng.randint(3, 7))]
         chosen = self.rng.choice(pages)
-        before, after = self.rng.choice((("Previous", "Next"), ("«", "»"), ("‹ Prev", "Next ›")))
-        item = lambda text, name="": (
-            f'<li><a href="#" {self.cls("page", self.kit.classes.get("active", "active") + " x-active" if text == chosen else "")}{name}>{text}</a></li>'
-        )
+        before, after = self.rng.choice((("Previous", "Next"), ("«", "»"), ("\u2039 Prev", "Next \u203a")))
+        active = self.kit.classes.get("active", "active") + " x-active"
+
+        def item(text: str, name: str = "") -> str:
+            return f'<li><a href="#" {self.cls("page", active if text == chosen else "")}{name}>{text}</a></li>'
+
         inner = (
             item(before, ' aria-label="Previous page"')
             + "".join(item(p) for p in pages)
@@ -320,7 +323,9 @@ class Blocks(Widgets):
         colour = f"hsl({rng.randrange(360)} 60% 50%)"
         labels = "".join(
             f'<text x="{20 + i * 560 / count:.0f}" y="196" font-size="11" opacity=".7">{m}</text>'
-            for i, m in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Q1", "Q2"][:count])
+            for i, m in enumerate(
+                ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Q1", "Q2"][:count]
+            )
         )
         pick = rng.random()
         if pick < 0.4:

@@ -1,4 +1,5 @@
 """Script that runs in a page and reports its elements and words with boxes in CSS pixels."""
+# ruff: noqa: E501  (the script keep their long lines)
 
 EXTRACT = r"""
 () => {
@@ -155,15 +156,29 @@ for (let n = walker.nextNode(); n && out.words.length < 900; n = walker.nextNode
   const area = p.getBoundingClientRect(); if (area.bottom < 0 || area.top > H || area.right < 0 || area.left > W) continue;
   if (!readable(p)) continue;
   const upper = getComputedStyle(p).textTransform === 'uppercase';
-  for (const m of n.data.matchAll(/\S+/g)) {
-    range.setStart(n, m.index); range.setEnd(n, m.index + m[0].length);
-    const list = [...range.getClientRects()].filter(r => r.width > 0); if (!list.length || list.some(q => Math.abs(q.top - list[0].top) > 2)) continue;
-    const r = {left: list[0].left, top: list[0].top, right: list[list.length - 1].right, bottom: list[0].bottom}; r.width = r.right - r.left; r.height = r.bottom - r.top;
+  const report = (text, start, end) => {
+    range.setStart(n, start); range.setEnd(n, end);
+    const list = [...range.getClientRects()].filter(r => r.width > 0); if (!list.length) return;
+    if (list.some(q => Math.abs(q.top - list[0].top) > 2)) {
+      // The word is broken over lines: report the part on each line as a word of its own.
+      let first = start, top = null;
+      for (let k = start; k < end; k++) {
+        range.setStart(n, k); range.setEnd(n, k + 1);
+        const r = range.getClientRects()[0]; if (!r || !r.width) continue;
+        if (top !== null && Math.abs(r.top - top) > 2) { if (k > first) report(text.slice(first - start, k - start), first, k); first = k; }
+        top = r.top;
+      }
+      if (first > start) report(text.slice(first - start), first, end);
+      return;
+    }
+    const r = {left: list[0].left, top: list[0].top, right: list[list.length - 1].right, bottom: list[0].bottom};
+    r.width = r.right - r.left; r.height = r.bottom - r.top;
     const c = clip(p, r, true);
-    if (c.width < .9 * r.width || c.height < .7 * r.height) continue;
+    if (c.width < .9 * r.width || c.height < .7 * r.height) return;
     const hit = document.elementFromPoint((c.left + c.right) / 2, (c.top + c.bottom) / 2);
-    if (hit && (hit === p || p.contains(hit) || hit.contains(p))) word(upper ? m[0].toUpperCase() : m[0], r);
-  }
+    if (hit && (hit === p || p.contains(hit) || hit.contains(p))) word(upper ? text.toUpperCase() : text, r);
+  };
+  for (const m of n.data.matchAll(/\S+/g)) report(m[0], m.index, m.index + m[0].length);
 }
 const pen = document.createElement('canvas').getContext('2d');
 for (const e of document.querySelectorAll('input,select,textarea')) {

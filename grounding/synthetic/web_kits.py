@@ -1,4 +1,5 @@
 """CSS kits: which style sheets they need and which classes their components carry."""
+# ruff: noqa: E501  (lists of classes keep their long lines)
 
 import random
 from dataclasses import dataclass, field
@@ -251,9 +252,47 @@ _PRIMER_CSS = (
     "@primer/primitives/dist/css/functional/typography/typography.css",
     "@primer/css/dist/primer.css",
 )
-_SWATCHES = ["brite", "cerulean", "cosmo", "flatly", "journal", "litera", "lumen", "lux", "materia", "minty", "morph", "pulse", "sandstone", "simplex", "sketchy", "spacelab", "united", "yeti", "zephyr"]
+_SWATCHES = [
+    "brite",
+    "cerulean",
+    "cosmo",
+    "flatly",
+    "journal",
+    "litera",
+    "lumen",
+    "lux",
+    "materia",
+    "minty",
+    "morph",
+    "pulse",
+    "sandstone",
+    "simplex",
+    "sketchy",
+    "spacelab",
+    "united",
+    "yeti",
+    "zephyr",
+]
 _DARK_SWATCHES = ["cyborg", "darkly", "slate", "solar", "superhero", "vapor"]
-_PICO = ["amber", "blue", "cyan", "fuchsia", "green", "indigo", "jade", "lime", "orange", "pink", "pumpkin", "purple", "red", "sand", "slate", "violet", "zinc"]
+_PICO = [
+    "amber",
+    "blue",
+    "cyan",
+    "fuchsia",
+    "green",
+    "indigo",
+    "jade",
+    "lime",
+    "orange",
+    "pink",
+    "pumpkin",
+    "purple",
+    "red",
+    "sand",
+    "slate",
+    "violet",
+    "zinc",
+]
 
 
 @dataclass(frozen=True)

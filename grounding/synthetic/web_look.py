@@ -1,4 +1,5 @@
 """Generated style sheets: the layout every page needs, and a drawn look for each component that a kit lacks."""
+# ruff: noqa: E501  (markup and style sheets keep their long lines)
 
 import colorsys
 import random
@@ -48,7 +49,7 @@ svg text{fill:currentColor}
 
 
 def _hex(hue: float, light: float, saturation: float) -> str:
-    return "#%02x%02x%02x" % tuple(round(255 * v) for v in colorsys.hls_to_rgb(hue % 1.0, light, saturation))
+    return "#" + "".join(f"{round(255 * v):02x}" for v in colorsys.hls_to_rgb(hue % 1.0, light, saturation))
 
 
 def luminance(colour: str) -> float:
@@ -59,7 +60,7 @@ def luminance(colour: str) -> float:
 
 
 def ink_on(colour: str) -> str:
-    """Black or white, whichever reads better on a colour."""
+    """White on dark and middling colours, as most pages have it, else black."""
     return "#ffffff" if luminance(colour) < 0.36 else "#111111"
 
 

@@ -1,4 +1,5 @@
 """Whole web pages for applications and sites of many kinds, composed from drawn blocks."""
+# ruff: noqa: E501  (markup and style sheets keep their long lines)
 
 import random
 from collections.abc import Callable
@@ -244,12 +245,12 @@ def document(rng: random.Random, kit: Kit, material: Material, body: str, css: s
     own = ""
     if kit.name == "custom":
         own = (
-            "body{margin:0;background:var(--bg);color:var(--fg);font:var(--size)/%s var(--font)}h1,h2,h3,h4{font-weight:%d}"
-            % (rng.choice((1.3, 1.4, 1.5, 1.6)), rng.choice((400, 600, 700)))
+            f"body{{margin:0;background:var(--bg);color:var(--fg);font:var(--size)/{rng.choice((1.3, 1.4, 1.5, 1.6))} "
+            f"var(--font)}}h1,h2,h3,h4{{font-weight:{rng.choice((400, 600, 700))}}}"
         )
     elif kit.name in ("plain", "ionic", "pico", "water", "sakura", "mvp"):
         own = "body{max-width:none!important;padding:0;margin:0}" + (
-            "body{font-family:%s}" % choose_font(rng) if rng.random() < 0.5 else ""
+            f"body{{font-family:{choose_font(rng)}}}" if rng.random() < 0.5 else ""
         )
         own += (
             f"html{{font-size:{rng.choice((13, 14, 15, 16))}px!important}}.x-field>input,.x-field>select{{width:100%}}"

@@ -1,4 +1,5 @@
 """What fills the main part of a drawn page: dashboards, record lists, mail, shops, boards, players and more."""
+# ruff: noqa: E501  (markup and style sheets keep their long lines)
 
 from html import escape
 
@@ -255,15 +256,15 @@ class Scenes(Blocks):
         rng = self.rng
         bar = f'<div class="x-row">{self.button("Today", "button", 0)}{self.icon_button("back", "Previous month")}{self.icon_button("forward", "Next month")}<h2 style="font-size:1.2em;margin:0">{self.english.month_name()} 2026</h2><div class="x-grow"></div>{self.tabs(["Day", "Week", "Month", "Agenda"])}</div>'
         heads = "".join(f"<th>{d}</th>" for d in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"))
-        day = lambda n: (
-            f'<td style="height:{rng.choice((54, 70, 84))}px;vertical-align:top"><div class="x-smalltext">{n}</div>'
-            + (
-                f'<a href="#" class="x-badge" style="max-width:100%;overflow:hidden">{escape(rng.choice(("Stand-up", "Dentist", "Lunch with " + self.fake.first_name(), "Review", "Call " + self.fake.first_name(), "Training", "Birthday")))}</a>'
-                if rng.random() < 0.3
-                else ""
-            )
-            + "</td>"
-        )
+        tall = rng.choice((54, 70, 84))
+
+        def day(number: int) -> str:
+            friend = self.fake.first_name()
+            what = rng.choice(("Stand-up", "Dentist", f"Lunch with {friend}", "Review", f"Call {friend}", "Training"))
+            event = f'<a href="#" class="x-badge" style="max-width:100%;overflow:hidden">{escape(what)}</a>'
+            shown = event if rng.random() < 0.3 else ""
+            return f'<td style="height:{tall}px;vertical-align:top"><div class="x-smalltext">{number}</div>{shown}</td>'
+
         weeks = "".join(
             "<tr>" + "".join(day(w * 7 + d + 1) for d in range(7)) + "</tr>" for w in range(rng.randint(3, 4))
         )
@@ -422,7 +423,7 @@ class Scenes(Blocks):
     def scene_faq(self) -> str:
         """Questions that open, with check boxes below."""
         asks = "".join(
-            f'<details{" open" if i == 1 else ""} style="margin:.5em 0"><summary style="padding:.4em">{escape(self.rng.choice(("How do I ", "Why can’t I ", "Where can I ", "When will I ")) + self.english.bs())}?</summary><p>{escape(self.sentence(18))}</p></details>'
+            f'<details{" open" if i == 1 else ""} style="margin:.5em 0"><summary style="padding:.4em">{escape(self.rng.choice(("How do I ", "Why can I not ", "Where can I ", "When will I ")) + self.english.bs())}?</summary><p>{escape(self.sentence(18))}</p></details>'
             for i in range(self.rng.randint(4, 8))
         )
         return asks + self.card("".join(self.choice(s) for s in self.some(SETTINGS, 3, 6)), "Preferences")

@@ -1,4 +1,5 @@
 """Pages that come with packages, made self-contained, with their labels and colours varied."""
+# ruff: noqa: E501  (markup and style sheets keep their long lines)
 
 import random
 import re

@@ -1,4 +1,5 @@
 """Single controls of a drawn web page as HTML: buttons, fields, choices, menus, badges, pictures."""
+# ruff: noqa: E501  (markup and style sheets keep their long lines)
 
 import random
 from functools import lru_cache
@@ -144,7 +145,7 @@ class Widgets:
                 else self.rng.choice(("text", "text", "email" if "mail" in label else "text"))
             )
             if "date" in label.lower() and self.rng.random() < 0.5:
-                kind, value = "date", "2026-0%d-1%d" % (self.rng.randint(1, 9), self.rng.randint(0, 9))
+                kind, value = "date", f"2026-0{self.rng.randint(1, 9)}-1{self.rng.randint(0, 9)}"
             box = f'<input id="{key}" type="{kind}" {self.cls("input")} value="{escape(value)}" placeholder="{escape(hint)}"{told}>'
         if self.kit.classes.get("input_wrap"):
             box = f"<div {self.cls('input_wrap')}>{box}</div>"
@@ -253,14 +254,14 @@ class Widgets:
             if any(w in low.split() or (len(w) > 4 and w in low) for w in words):
                 return str(make())
         number = self.rng.randrange(1, 2000)
-        for words, form in (
+        for parts, form in (
             (("temperature",), "{} °C"),
             (("weight",), "{} kg"),
             (("size", "memory"), "{} GB"),
             (("rate", "humidity", "battery", "progress", "change", "signal"), "{}%"),
             (("area",), "{} m²"),
         ):
-            if low in words or any(w in low for w in words):
+            if any(part in low for part in parts):
                 return form.format(number % 100)
         return self.rng.choice(
             (

@@ -65,7 +65,9 @@ def test_models_answer_as_published(case: str, golden, tmp_path) -> None:
         if dense:
             for number, stage in enumerate(stages):
                 norm = torch.nn.BatchNorm2d(stage.shape[1]).eval()
-                norm.load_state_dict({k.split(".")[1]: v for k, v in dense.items() if k.startswith(f"norm{2 * number}.")}, strict=False)
+                norm.load_state_dict(
+                    {k.split(".")[1]: v for k, v in dense.items() if k.startswith(f"norm{2 * number}.")}, strict=False
+                )
                 step = (8, 4, 2, 1)[number]
                 close(norm(stage)[:, :8, ::step, ::step], wanted[f"f{number}"])
             return

@@ -9,7 +9,17 @@ from safetensors.torch import save_file
 from foveate.grounding.model import PointConfig, PointModel, load_point_model, save_point_model
 from foveate.grounding.text import MAX_PIECES, TextEncoder, build_tokenizer, from_teacher, spell, tokenize
 
-PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"abcdefghijklmnopqrstuvwxyz", *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz"), "save", "open", "##ing"]
+PIECES = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    *"abcdefghijklmnopqrstuvwxyz",
+    *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz"),
+    "save",
+    "open",
+    "##ing",
+]
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +108,11 @@ def test_unfit_files_are_told_in_one_sentence(model: PointModel, tmp_path) -> No
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match="is no pointer"):
         load_point_model(str(tmp_path / "other.safetensors"))
-    header = {"format": "foveate-point/1", "config": json.dumps({"text_depth": 1, "fuse_depth": 1}), "pieces": "\n".join(PIECES)}
+    header = {
+        "format": "foveate-point/1",
+        "config": json.dumps({"text_depth": 1, "fuse_depth": 1}),
+        "pieces": "\n".join(PIECES),
+    }
     save_file({"a": torch.zeros(1)}, tmp_path / "part.safetensors", metadata=header)
     with pytest.raises(ValueError, match="does not fit"):
         load_point_model(str(tmp_path / "part.safetensors"))
