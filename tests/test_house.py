@@ -98,6 +98,18 @@ def test_doctor_looks_at_every_dependency() -> None:
         assert any(line.startswith(name) for line in project["optional-dependencies"][extra])
 
 
+def test_what_rooms_import_at_once_is_declared() -> None:
+    project = setuptools.config.pyprojecttoml.load_file(ROOT / "pyproject.toml")["project"]
+    names = {"pillow": "PIL"}
+    declared = {names.get(word, word) for word in (re.split(r"[<>=]", line)[0] for line in project["dependencies"])}
+    # The data engine, training and the page are started on purpose and have extras of their own.
+    files = [path for room in ("foveate", *ROOMS) for path in sources(room) if "synthetic" not in path.parts]
+    for path in (path for path in files if path.name != "train.py" and "demos" not in path.parts):
+        tops = [node for node in ast.parse(path.read_text()).body if isinstance(node, (ast.Import, ast.ImportFrom))]
+        wanted = {name.split(".")[0] for node in tops for name in imported(node)}
+        assert wanted - sys.stdlib_module_names - {"foveate"} <= declared, path
+
+
 def test_a_checkout_works_without_being_installed() -> None:
     # Python started at the root finds the folder foveate first, whatever is installed.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}

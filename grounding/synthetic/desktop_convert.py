@@ -156,10 +156,12 @@ def _element(view: _View, thing: Thing) -> tuple[Element | None, list[Word], boo
     if kind == "icon":
         slug = re.sub(r"[^a-z0-9]+", "-", thing.name.lower()).strip("-")
         concept = slug if concept_of(slug) else ""
+    # Tool buttons that stay down are told as check boxes; real check boxes have no picture of that size.
+    pressed = kind == "icon" and thing.role in ("checkbox", "radio") and min(width, height) >= 26
     element = Element(
         box=thing.box,
         name=thing.name,
-        role=thing.role,
+        role="button" if pressed else thing.role,
         kind=kind,
         concept=concept,
         label=thing.label,

@@ -171,7 +171,9 @@ class Pen:
 
     def _letters(self, size: int | None, bold: bool, code: bool) -> Letters:
         face = self.style.code if code else self.style.face
-        return self.atlas.letters(face.bold if bold else face.regular, max(7, size or self.style.size), self.style.crisp)
+        return self.atlas.letters(
+            face.bold if bold else face.regular, max(7, size or self.style.size), self.style.crisp
+        )
 
     def pick(self, things: bool = False, known: float = 0.75) -> Icon:
         """Take the next icon of the screen's set; concepts come up evenly and icons seldom twice.

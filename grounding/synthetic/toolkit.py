@@ -1,7 +1,7 @@
 """Windows of real toolkits (GTK 3, Qt 5, Tk) with generated content as training screens; the command line makes shards.
 
-Renderers run as scripts under the system's Python on one virtual display: they draw a described window and tell the boxes
-of its widgets; here the picture is taken, what is covered is dropped, and a background is put behind the windows.
+Renderers run under the system's Python on one virtual display: they draw a described window and tell the boxes of its
+widgets; here the picture is taken, what is covered is dropped, and a background is put behind the windows.
 """
 
 import argparse
@@ -17,89 +17,28 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+import numpy as np
 from faker import Faker
-from PIL import Image, ImageDraw, ImageFilter, ImageGrab
+from PIL import Image, ImageGrab
 from tqdm import tqdm
 
 from foveate.grounding.synthetic.screens import Box, Element, Screen, Word, write_shard
+from foveate.grounding.synthetic.toolkit_looks import background, choose_look
 from foveate.grounding.synthetic.toolkit_programs import describe
 
 log = logging.getLogger(__name__)
 TOOLKITS = (("gtk3", 0.5), ("qt5", 0.35), ("tk", 0.15))
-_SCRIPTS = {"gtk3": "toolkit_gtk.py", "qt5": "toolkit_qt.py", "tk": "toolkit_tk.py"}
+_MODULES = {"gtk3": "toolkit_gtk", "qt5": "toolkit_qt", "tk": "toolkit_tk"}
+# The system's Python cannot import this package: it gets empty packages that know the folder, and runs the renderer.
+_BOOT = """
+import runpy, sys, types
+for name in ("foveate", "foveate.grounding", "foveate.grounding.synthetic"):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = [sys.argv[1]]
+runpy.run_module("foveate.grounding.synthetic." + sys.argv[2], run_name="__main__")
+"""
 _SYSTEM_PYTHON = "/usr/bin/python3"
 _WAIT_SECONDS = 25.0
-_GTK_LIGHT = ("Adwaita", "Arc", "Arc-Darker", "Arc-Lighter", "Numix", "Greybird", "Greybird-bright", "Materia", "Materia-light-compact", "Breeze", "Bluebird",
-              "HighContrast", "Menta", "TraditionalOk", "TraditionalGreen", "BlueMenta", "Yaru", "Orchis", "Orchis-Light-Compact", "ContrastHigh", "Raleigh")  # fmt: skip
-_GTK_DARK = ("Adwaita-dark", "Arc-Dark", "Materia-dark", "Breeze-Dark", "Blackbird", "BlackMATE", "Greybird-dark", "HighContrastInverse", "Orchis-Dark", "Yaru-dark")
-_ICONS_LIGHT = ("Adwaita", "Papirus", "Numix", "Tango", "elementary-xfce", "oxygen", "breeze", "gnome", "mate", "Faenza", "nuoveXT2", "Papirus-Light", "menta", "Yaru", "elementary", "bloom", "HighContrast")
-_ICONS_DARK = ("Adwaita", "Papirus-Dark", "elementary-xfce-dark", "oxygen", "breeze-dark", "gnome", "mate", "Faenza-Dark", "bloom-dark", "Tango", "Yaru")
-_ICONS_PNG = ("Tango", "gnome", "mate", "oxygen", "nuoveXT2", "elementary-xfce", "Faenza", "menta")
-_FONTS = ("Cantarell", "DejaVu Sans", "Noto Sans", "Open Sans", "Liberation Sans", "Roboto", "Lato", "Inter", "Oxygen", "FreeSans", "Droid Sans", "Sans")
-_QT_STYLES = ("Fusion", "Fusion", "Fusion", "Windows", "Breeze", "Breeze", "Oxygen", "cleanlooks", "plastique", "motif", "Adwaita", "kvantum")
-_QT_PALETTES = ("", "", "#efefef", "#e8e4dc", "#dfe6ee", "#f6f6f6", "#2b2b2b", "#31363b", "#232629", "#3c3f41", "#1e2430")
-_TK_THEMES = ("clam", "clam", "alt", "default", "classic")
-_TK_COLORS = ("", "", "#dcdad5", "#eceff4", "#f0f0f0", "#d9d9d9", "#e4e9f2", "#2e3440", "#33393b", "#3b3b3b", "#464646")
-
-
-def choose_look(rng: random.Random, toolkit: str) -> dict[str, Any]:
-    """Choose how windows look.
-
-    Args:
-        rng: Source of all choices.
-        toolkit: "gtk3", "qt5" or "tk".
-
-    Returns:
-        What the toolkit's renderer understands, with the "name" of the look and whether it is "dark".
-    """
-    size = rng.choice((8, 9, 9, 10, 10, 10, 11, 11, 12, 13))
-    font = rng.choice(_FONTS)
-    if toolkit == "gtk3":
-        dark = rng.random() < 0.3
-        theme = rng.choice(installed(_GTK_DARK if dark else _GTK_LIGHT, "/usr/share/themes"))
-        icons = rng.choice(installed(_ICONS_DARK if dark else _ICONS_LIGHT, "/usr/share/icons"))
-        buttons = rng.choice(("menu:minimize,maximize,close", ":minimize,maximize,close", "close,minimize,maximize:", ":close", ":minimize,close"))
-        settings = {"gtk-theme-name": theme, "gtk-icon-theme-name": icons, "gtk-font-name": f"{font} {size}", "gtk-decoration-layout": buttons}
-        return {"name": theme, "dark": dark, "settings": settings, "spare": rng.choice(("breeze-dark", "oxygen") if dark else ("breeze", "oxygen", "Papirus")), "symbolic": icons in ("Adwaita", "Yaru") and rng.random() < 0.7}
-    if toolkit == "qt5":
-        color = rng.choice(_QT_PALETTES)
-        style = rng.choice(_QT_STYLES)
-        color = "" if style == "kvantum" else color  # Kvantum's own colours do not mix with a palette's.
-        dark = bool(color) and is_dark(color)
-        icons = rng.choice(installed(_ICONS_DARK if dark else _ICONS_LIGHT, "/usr/share/icons"))
-        return {"name": style, "dark": dark, "color": color, "icons": icons, "font": font, "size": size, "accent": rng.choice(("#308cc6", "#3daee9", "#4a90d9", "#87a556", "#d2691e", "#8e44ad"))}
-    color = rng.choice(_TK_COLORS)
-    dark = bool(color) and is_dark(color)
-    icons = rng.choice(installed(_ICONS_PNG, "/usr/share/icons"))
-    return {"name": rng.choice(_TK_THEMES), "dark": dark, "color": color, "icons": icons, "font": font, "size": size, "accent": rng.choice(("#4a6984", "#3584e4", "#5e81ac", "#2a6496"))}
-
-
-def is_dark(color: str) -> bool:
-    """Tell whether white letters suit a colour written as #rrggbb."""
-    return sum(int(color[i : i + 2], 16) for i in (1, 3, 5)) < 3 * 110
-
-
-def installed(names: Sequence[str], folder: str) -> tuple[str, ...]:
-    """Keep the themes whose folder exists; all of them where none does."""
-    return tuple(n for n in names if Path(folder, n).is_dir()) or tuple(names)
-
-
-def background(rng: random.Random, size: tuple[int, int]) -> Image.Image:
-    """Paint a desktop's background: plain, blended, or picture-like."""
-    kind = rng.choice(("plain", "blend", "picture", "picture"))
-    colors = [tuple(rng.randrange(20, 235) for _ in range(3)) for _ in range(2)]
-    if kind == "plain":
-        return Image.new("RGB", size, colors[0])
-    corners = Image.new("RGB", (2, 2))
-    corners.putdata([colors[0], colors[rng.randrange(2)], colors[rng.randrange(2)], colors[1]])
-    image = corners.resize(size, Image.Resampling.BICUBIC)
-    if kind == "picture":
-        draw = ImageDraw.Draw(image)
-        for _ in range(rng.randint(4, 14)):
-            x, y, r = rng.randrange(size[0]), rng.randrange(size[1]), rng.randint(30, size[1] // 2)
-            draw.ellipse((x - r, y - r // 2, x + r, y + r // 2), fill=tuple(rng.randrange(20, 235) for _ in range(3)))
-        image = image.filter(ImageFilter.GaussianBlur(rng.choice((2, 12, 40))))
-    return image
 
 
 def keep_uncovered(facts: dict[str, Any], size: tuple[int, int]) -> tuple[tuple[Element, ...], tuple[Word, ...]]:
@@ -130,6 +69,24 @@ def keep_uncovered(facts: dict[str, Any], size: tuple[int, int]) -> tuple[tuple[
     return tuple(elements), tuple(words)
 
 
+def has_ink(image: Image.Image, box: Box, contrast: int = 16) -> bool:
+    """Tell whether something is drawn inside a box: grey icons can vanish on a ground of their own colour.
+
+    Args:
+        image: Picture of the screen.
+        box: Left, top, right, bottom in pixels; three pixels inside its border do not count.
+        contrast: Smallest difference of brightness, 0 to 255.
+
+    Returns:
+        True when the brightest and the darkest pixel differ by at least ``contrast``.
+    """
+    inner = (round(box[0]) + 3, round(box[1]) + 3, round(box[2]) - 3, round(box[3]) - 3)
+    if inner[2] <= inner[0] or inner[3] <= inner[1]:
+        return True
+    pixels = np.asarray(image.crop(inner).convert("L"))
+    return int(pixels.max()) - int(pixels.min()) >= contrast
+
+
 def _share(box: Sequence[float], rect: Sequence[float]) -> float:
     width = min(box[2], rect[2]) - max(box[0], rect[0])
     height = min(box[3], rect[3]) - max(box[1], rect[1])
@@ -139,7 +96,11 @@ def _share(box: Sequence[float], rect: Sequence[float]) -> float:
 def _inside(box: Sequence[float], size: tuple[int, int]) -> Box | None:
     shown = (max(box[0], 0.0), max(box[1], 0.0), min(box[2], float(size[0])), min(box[3], float(size[1])))
     small = shown[2] - shown[0] < 3 or shown[3] - shown[1] < 3
-    return None if small or (shown[2] - shown[0]) * (shown[3] - shown[1]) < 0.7 * (box[2] - box[0]) * (box[3] - box[1]) else shown
+    return (
+        None
+        if small or (shown[2] - shown[0]) * (shown[3] - shown[1]) < 0.7 * (box[2] - box[0]) * (box[3] - box[1])
+        else shown
+    )
 
 
 class Display:
@@ -155,7 +116,9 @@ class Display:
         self.name = ":" + self.process.stdout.readline().strip()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.process.terminate()
         self.process.wait()
 
@@ -168,10 +131,19 @@ class Renderer:
     """A running renderer of one toolkit on a display."""
 
     def __init__(self, toolkit: str, display: Display) -> None:
-        script = Path(__file__).with_name(_SCRIPTS[toolkit])
+        command = [_SYSTEM_PYTHON, "-B", "-c", _BOOT, str(Path(__file__).parent), _MODULES[toolkit]]
         settings = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "GTK_", "QT_"))}
-        settings |= {"DISPLAY": display.name, "NO_AT_BRIDGE": "1", "GDK_BACKEND": "x11", "QT_QPA_PLATFORM": "xcb", "LIBGL_ALWAYS_SOFTWARE": "1", "XDG_CURRENT_DESKTOP": ""}
-        self.process = subprocess.Popen([_SYSTEM_PYTHON, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=settings)
+        settings |= {
+            "DISPLAY": display.name,
+            "NO_AT_BRIDGE": "1",
+            "GDK_BACKEND": "x11",
+            "QT_QPA_PLATFORM": "xcb",
+            "LIBGL_ALWAYS_SOFTWARE": "1",
+            "XDG_CURRENT_DESKTOP": "",
+        }
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=settings
+        )
 
     def draw(self, scene: dict[str, Any], look: dict[str, Any]) -> dict[str, Any] | None:
         """Draw a scene and get what is on it; None when the renderer broke."""
@@ -220,7 +192,9 @@ class Studio:
         """Draw one screen; None when its renderer broke, which is then started anew for the next one."""
         toolkit, look, rng = self.plan(index)
         scene = describe(self.seed, index, self.fake)
-        renderer = self.renderers.setdefault(toolkit, Renderer(toolkit, self.display)) if toolkit not in self.renderers else self.renderers[toolkit]
+        if toolkit not in self.renderers:
+            self.renderers[toolkit] = Renderer(toolkit, self.display)
+        renderer = self.renderers[toolkit]
         facts = renderer.draw(scene, look)
         if facts is None:
             log.warning("screen %d could not be drawn with %s (%s)", index, toolkit, look["name"])
@@ -235,12 +209,17 @@ class Studio:
             if area[2] > area[0] and area[3] > area[1]:
                 image.paste(shot.crop(area), area[:2])
         elements, words = keep_uncovered(facts, size)
+        elements = tuple(e for e in elements if e.kind == "text" or has_ink(shot, e.box))
         return Screen(image, elements, words, f"toolkit/{toolkit}-{look['name']}")
 
     def shard(self, indices: Sequence[int]) -> dict[str, Screen]:
         """Draw several screens, those of one look together, and give them back in their order."""
         order = sorted(indices, key=lambda i: (self.plan(i)[0], self.plan(i)[1]["name"]))
-        made = {i: screen for i in tqdm(order, leave=False, unit="screen") if (screen := self.screen(i)) is not None and screen.elements}
+        made = {
+            i: screen
+            for i in tqdm(order, leave=False, unit="screen")
+            if (screen := self.screen(i)) is not None and screen.elements
+        }
         return {f"toolkit-{self.seed}-{i:06}": made[i] for i in indices if i in made}
 
     def close(self) -> None:
@@ -258,7 +237,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--per-shard", type=int, default=100)
     parser.add_argument("--quality", type=int, default=75, help="WebP quality, 1 to 100")
-    parser.add_argument("--toolkit", choices=tuple(_SCRIPTS), help="one toolkit only")
+    parser.add_argument("--toolkit", choices=tuple(_MODULES), help="one toolkit only")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
     given.out.mkdir(parents=True, exist_ok=True)

@@ -1,141 +1,23 @@
-"""What the windows of generated desktop programs contain, told without any toolkit: nested dictionaries of widgets."""
+"""Makes the parts of generated desktop windows, told without any toolkit: nested dictionaries of widgets."""
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from importlib.resources import files
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from faker import Faker
 
 from foveate.grounding.synthetic.language import command_labels
+from foveate.grounding.synthetic.toolkit_labels import (
+    Command,
+    Node,
+    menus,
+    parse_menu,
+    settings_pages,
+    toolbar_commands,
+    words,
+)
 
-Node = dict[str, Any]
-SIZES = ((800, 600), (1024, 768), (1152, 864), (1280, 720), (1280, 800), (1280, 1024), (1366, 768), (1440, 900),
-         (1600, 900), (1680, 1050), (1920, 1080))  # fmt: skip
-_SIZE_WEIGHTS = (1, 3, 2, 2, 4, 2, 4, 2, 2, 1, 2)
 _CONTAINERS = ("children", "items")
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command with its icon's name, its label, a longer wording, and the toolbar group that it belongs to."""
-
-    icon: str
-    label: str
-    tip: str
-    group: str
-
-
-@dataclass(frozen=True)
-class Program:
-    """A kind of program.
-
-    Args:
-        title: End of the window's title.
-        menus: Titles of its menus.
-        tools: Toolbar groups by bar: bars split by "|", groups by blanks.
-        body: Name of the function that makes the middle of the window.
-    """
-
-    title: str
-    menus: str
-    tools: str
-    body: str
-
-
-PROGRAMS = (
-    Program("Text Editor", "File Edit View Search Tools Document Help", "file edit search", "editor"),
-    Program("Code Editor", "File Edit View Project Build Debug Tools Help", "file dev edit|vcs dev", "ide"),
-    Program("Workbench", "File Edit Search View Build Debug Window Help", "file edit dev vcs", "ide"),
-    Program("Writer", "File Edit View Insert Format Table Tools Help", "file edit insert zoom|format align format2 align2", "writer"),
-    Program("Document", "File Edit View Insert Layout Tools Help", "file edit tools|format align", "writer"),
-    Program("Spreadsheet", "File Edit View Insert Format Sheet Data Help", "file edit table|format align table", "sheet"),
-    Program("Ledger", "File Edit View Data Tools Help", "file list table", "table"),
-    Program("Image Editor", "File Edit Select View Image Layer Colors Filters Help", "file edit zoom image", "paint"),
-    Program("Drawing", "File Edit View Layer Format Filters Help", "file edit object zoom|draw", "paint"),
-    Program("Mail", "File Edit View Message Mailbox Tools Help", "mail mail2 search", "mail"),
-    Program("Compose Message", "File Edit View Insert Format Help", "compose edit|format align2", "compose"),
-    Program("File Manager", "File Edit View Go Bookmarks Help", "nav fmview fm search", "filer"),
-    Program("Files", "File Edit View Go Tools Help", "nav fmview", "filer"),
-    Program("Music Player", "File Edit View Playback Playlist Track Help", "media media2 search", "music"),
-    Program("Photos", "File Edit View Photo Tags Help", "photo image zoom", "photos"),
-    Program("Passwords", "File Groups Entries Tools View Help", "pass list search", "vault"),
-    Program("File Transfer", "File Edit View Transfer Server Bookmarks Help", "net nav download", "transfer"),
-    Program("Settings", "File Edit View Help", "nav config", "settings"),
-    Program("Control Center", "File View Settings Help", "config search", "settings"),
-    Program("Calculator", "File Edit Mode Help", "", "calculator"),
-    Program("Terminal", "File Edit View Terminal Tabs Help", "tab edit", "terminal"),
-    Program("Downloads", "File Edit View Download Tools Help", "download net order list", "downloads"),
-    Program("Calendar", "File Edit View Calendar Tools Help", "calendar nav", "agenda"),
-    Program("Tasks", "File Edit View Tools Help", "list order filter", "table"),
-    Program("Messenger", "Conversation Contacts Accounts Tools Help", "chat contacts", "chat"),
-    Program("System Monitor", "File Edit View Process Help", "info filter", "monitor"),
-    Program("Document Viewer", "File Edit View Go Bookmarks Help", "page zoom file", "viewer"),
-    Program("Package Manager", "File Edit View Settings Help", "archive search", "table"),
-    Program("Archive Manager", "Archive Edit View Help", "archive nav", "table"),
-    Program("Address Book", "File Edit View Contacts Help", "contacts edit mail", "contacts"),
-    Program("News Reader", "File Edit View Feeds Go Help", "feed nav bookmark", "mail"),
-    Program("Disk Utility", "File View Settings Help", "disk list", "settings"),
-    Program("Bibliography", "File Edit View Search Tools Help", "file list search", "table"),
-    Program("Board Game", "Game View Settings Help", "game edit", "viewer"),
-)  # fmt: skip
-
-
-@lru_cache(maxsize=1)
-def toolbar_commands() -> tuple[Command, ...]:
-    """Commands that have a theme icon."""
-    return tuple(Command(*line.split("\t")) for line in _lines("toolkit_commands.tsv"))
-
-
-@lru_cache(maxsize=1)
-def menus() -> dict[str, tuple[str, ...]]:
-    """Menus by title: items in writing order, "-" between groups."""
-    pairs = (line.split("\t") for line in _lines("toolkit_menus.tsv"))
-    return {title: tuple(items.split(";")) for title, items in pairs}
-
-
-@lru_cache(maxsize=1)
-def settings_pages() -> tuple[tuple[str, str, tuple[str, ...]], ...]:
-    """Pages of settings: title, icon, settings such as "combo:Theme=Light,Dark"."""
-    rows = (line.split("\t") for line in _lines("toolkit_settings.tsv"))
-    return tuple((title, icon, tuple(items.split(";"))) for title, icon, items in rows)
-
-
-@lru_cache(maxsize=None)
-def words(kind: str) -> tuple[str, ...]:
-    """List of texts of one kind, such as "places"."""
-    table = dict(line.split("\t") for line in _lines("toolkit_words.tsv"))
-    return tuple(table[kind].split(";"))
-
-
-def _lines(name: str) -> list[str]:
-    text = (files("foveate.grounding.synthetic") / "data" / name).read_text(encoding="utf-8")
-    return [line for line in text.splitlines() if line.strip()]
-
-
-def parse_menu(items: Sequence[str]) -> list[Node]:
-    """Turn written menu items into nodes.
-
-    Args:
-        items: "-" for a line; "#Name" for a checked item; "Name|Ctrl+N"; "Name>First,Second" for a submenu.
-
-    Returns:
-        Dictionaries with t ("item" or "sep"), label, accel, check, items.
-    """
-    made: list[Node] = []
-    for item in items:
-        if item == "-":
-            made.append({"t": "sep"})
-            continue
-        label, _, sub = item.partition(">")
-        label, _, accel = label.partition("|")
-        node: Node = {"t": "item", "label": label.lstrip("#"), "accel": accel, "check": item.startswith("#")}
-        if sub:
-            node["items"] = parse_menu(sub.split(","))
-        made.append(node)
-    return made
 
 
 class Maker:
@@ -194,14 +76,29 @@ class Maker:
             if items:
                 items.append({"t": "sep"})
             if group == "search" or (group == "nav" and self.rng.random() < 0.4):
-                items.append(self.entry("Search" if group == "search" else "Location", "" if group == "search" else "/home/user/Documents"))
+                items.append(
+                    self.entry(
+                        "Search" if group == "search" else "Location",
+                        "" if group == "search" else "/home/user/Documents",
+                    )
+                )
             if group == "format" and self.rng.random() < 0.7:
                 items.append(self.combo("Paragraph Style", words("styles"), bare=True))
-                items.append(self.combo("Font Name", ("Sans", "Serif", "Liberation Serif", "DejaVu Sans", "Cantarell"), bare=True))
+                items.append(
+                    self.combo(
+                        "Font Name", ("Sans", "Serif", "Liberation Serif", "DejaVu Sans", "Cantarell"), bare=True
+                    )
+                )
             if group == "zoom" and self.rng.random() < 0.4:
                 items.append(self.combo("Zoom", ("100 %", "50 %", "75 %", "150 %", "Fit Width"), bare=True))
             items += [self.tool(c) for c in self.some(found, min(len(found), 3), 14)]
-        return {"t": "toolbar", "items": items, "section": title or "Toolbar", "size": self.rng.choice((16, 16, 22, 24, 24, 32)), "mode": self.rng.choice(("icons", "icons", "icons", "icons", "icons", "beside", "below"))}  # fmt: skip
+        return {
+            "t": "toolbar",
+            "items": items,
+            "section": title or "Toolbar",
+            "size": self.rng.choice((16, 16, 22, 24, 24, 32)),
+            "mode": self.rng.choice(("icons", "icons", "icons", "icons", "icons", "beside", "below")),
+        }
 
     def button(self, label: str, icon: str = "", **more: Any) -> Node:
         """A push button."""
@@ -218,16 +115,38 @@ class Maker:
 
     def combo(self, label: str, options: Sequence[str], bare: bool = False) -> Node:
         """A drop-down list."""
-        return {"t": "combo", "label": label, "options": list(options), "active": self.rng.randrange(len(options)), "bare": bare}
+        return {
+            "t": "combo",
+            "label": label,
+            "options": list(options),
+            "active": self.rng.randrange(len(options)),
+            "bare": bare,
+        }
 
     def value(self, label: str) -> str:
         """Text that fits a field's label."""
         name = label.lower()
         fake = self.fake
-        table = {"name": fake.name, "city": fake.city, "street": fake.street_address, "country": fake.country, "phone": fake.phone_number,
-                 "email": fake.email, "company": fake.company, "address": fake.ipv4, "host": fake.domain_name, "server": fake.domain_name,
-                 "password": lambda: "••••••••", "folder": lambda: "/home/user/" + fake.word(), "date": fake.date, "website": fake.url,
-                 "code": fake.postcode, "dns": fake.ipv4, "gateway": fake.ipv4, "title": lambda: self.rng.choice(words("songs"))}  # fmt: skip
+        table: dict[str, Callable[[], Any]] = {
+            "name": fake.name,
+            "city": fake.city,
+            "street": fake.street_address,
+            "country": fake.country,
+            "phone": fake.phone_number,
+            "email": fake.email,
+            "company": fake.company,
+            "address": fake.ipv4,
+            "host": fake.domain_name,
+            "server": fake.domain_name,
+            "password": lambda: "••••••••",
+            "folder": lambda: "/home/user/" + fake.word(),
+            "date": fake.date,
+            "website": fake.url,
+            "code": fake.postcode,
+            "dns": fake.ipv4,
+            "gateway": fake.ipv4,
+            "title": lambda: self.rng.choice(words("songs")),
+        }
         found = next((make for key, make in table.items() if key in name), None)
         return str(found() if found else self.fake.word()) if self.rng.random() < 0.7 else ""
 
@@ -245,8 +164,14 @@ class Maker:
         if kind == "radio":
             names = options.split(",")
             chosen = self.rng.randrange(len(names))
-            radios = [{"t": "radio", "label": n, "on": i == chosen, "first": i == 0, "group": label} for i, n in enumerate(names)]
-            return [{"t": "label", "label": label + ":"}, {"t": "box", "dir": "v", "children": radios, "pad": 0, "spacing": 2, "section": label}]
+            radios = [
+                {"t": "radio", "label": n, "on": i == chosen, "first": i == 0, "group": label}
+                for i, n in enumerate(names)
+            ]
+            return [
+                {"t": "label", "label": label + ":"},
+                {"t": "box", "dir": "v", "children": radios, "pad": 0, "spacing": 2, "section": label},
+            ]
         widget: Node = {"t": kind, **shared, "on": on}
         if kind == "combo":
             widget.update(self.combo(label, options.split(",")), off=off)
@@ -270,13 +195,25 @@ class Maker:
         if self.rng.random() < 0.4 and len(items) > 5:
             half = len(items) // 2
             other = self.rng.choice(("Options", "More", "Behavior", "Defaults", "Details"))
-            return title, self.vbox(self.group(title, self.form(items[:half], 3, 6)), self.group(other, self.form(items[half:], 3, 6)), pad=10, spacing=8)
+            return title, self.vbox(
+                self.group(title, self.form(items[:half], 3, 6)),
+                self.group(other, self.form(items[half:], 3, 6)),
+                pad=10,
+                spacing=8,
+            )
         return title, self.vbox(self.form(items), pad=12, spacing=6)
 
     def sidebar(self, kind: str, title: str, low: int = 5, high: int = 14) -> Node:
         """A list of places with icons."""
-        items = [dict(zip(("label", "icon"), text.split("="), strict=True)) for text in self.some(words(kind), low, high)]
-        return {"t": self.rng.choice(("list", "list", "tree")), "items": items, "section": title, "selected": self.rng.randrange(len(items))} | self._as_tree(items, title)
+        items = [
+            dict(zip(("label", "icon"), text.split("="), strict=True)) for text in self.some(words(kind), low, high)
+        ]
+        return {
+            "t": self.rng.choice(("list", "list", "tree")),
+            "items": items,
+            "section": title,
+            "selected": self.rng.randrange(len(items)),
+        } | self._as_tree(items, title)
 
     def _as_tree(self, items: list[Node], title: str) -> Node:
         rows = [{"cells": [i["label"]], "icon": i["icon"]} for i in items]
@@ -287,15 +224,36 @@ class Maker:
 
     def tabs(self, titles: Sequence[str], child: Node, **more: Any) -> Node:
         """A notebook that shows ``child`` on its current page."""
-        return {"t": "tabs", "titles": list(titles), "current": self.rng.randrange(len(titles)), "children": [child], "expand": True, **more}
+        return {
+            "t": "tabs",
+            "titles": list(titles),
+            "current": self.rng.randrange(len(titles)),
+            "children": [child],
+            "expand": True,
+            **more,
+        }
 
     def table(self, columns: Sequence[str] | None = None, rows: int = 40) -> Node:
         """A list with columns and likely cells."""
         columns = columns or self.rng.choice(words("headings")).split(",")
         body = []
         for _ in range(self.rng.randint(4, rows)):
-            body.append({"cells": [self.cell(c) for c in columns], "icon": self.rng.choice(("", "text-x-generic")) if "Size" in columns else ""})
-        return {"t": "tree", "columns": list(columns), "rows": body, "headers": True, "selected": self.rng.randrange(len(body)), "expand": True, "section": "", "lines": self.rng.random() < 0.3}
+            body.append(
+                {
+                    "cells": [self.cell(c) for c in columns],
+                    "icon": self.rng.choice(("", "text-x-generic")) if "Size" in columns else "",
+                }
+            )
+        return {
+            "t": "tree",
+            "columns": list(columns),
+            "rows": body,
+            "headers": True,
+            "selected": self.rng.randrange(len(body)),
+            "expand": True,
+            "section": "",
+            "lines": self.rng.random() < 0.3,
+        }
 
     def cell(self, column: str) -> str:
         """Likely text of a cell under a heading."""
@@ -314,13 +272,27 @@ class Maker:
             return f"{rng.randint(1, 9)}:{rng.randint(0, 59):02}" if name == "time" else f"{rng.randint(3, 900)} KB/s"
         if name in ("name", "file", "remote file"):
             return str(rng.choice(words("files")).split("=")[0]) if rng.random() < 0.7 else str(fake.name())
-        table = {"type": "Folder,Text,Image,Archive", "priority": "High,Normal,Low", "status": "Done,Open,Paused,Waiting,Running", "direction": "-->,<--",
-                 "state": "open,closed,listening", "protocol": "tcp,udp", "process name": "bash,cron,dbus-daemon,firefox,sshd,systemd,Xorg,python3,cupsd,rsyslogd,pulseaudio",
-                 "feed": "Daily News,Science Weekly,Local Weather,Open Source Blog,Comics,Cooking"}  # fmt: skip
+        table = {
+            "type": "Folder,Text,Image,Archive",
+            "priority": "High,Normal,Low",
+            "status": "Done,Open,Paused,Waiting,Running",
+            "direction": "-->,<--",
+            "state": "open,closed,listening",
+            "protocol": "tcp,udp",
+            "process name": "bash,cron,dbus-daemon,firefox,sshd,systemd,Xorg,python3,cupsd,rsyslogd,pulseaudio",
+            "feed": "Daily News,Science Weekly,Local Weather,Open Source Blog,Comics,Cooking",
+        }
         if name in table:
             return str(rng.choice(table[name].split(",")))
-        if name in ("email", "url", "phone", "city", "host"):
-            return str({"email": fake.email, "url": fake.url, "phone": fake.phone_number, "city": fake.city, "host": fake.domain_name}[name]())
+        makers: dict[str, Callable[[], Any]] = {
+            "email": fake.email,
+            "url": fake.url,
+            "phone": fake.phone_number,
+            "city": fake.city,
+            "host": fake.domain_name,
+        }
+        if name in makers:
+            return str(makers[name]())
         if name in ("version", "% cpu", "id", "port", "done", "unread"):
             return f"{rng.randint(0, 9)}.{rng.randint(0, 20)}" if name == "version" else f"{rng.randint(0, 100)}"
         return str(fake.word())
@@ -336,14 +308,34 @@ class Maker:
 
     def text(self, kind: str = "prose", count: int = 40, **more: Any) -> Node:
         """A text area."""
-        return {"t": "text", "lines": self.lines(kind, count), "mono": kind != "prose", "label": more.pop("label", "Text"), "expand": True, "bare": True, **more}
+        return {
+            "t": "text",
+            "lines": self.lines(kind, count),
+            "mono": kind != "prose",
+            "label": more.pop("label", "Text"),
+            "expand": True,
+            "bare": True,
+            **more,
+        }
 
     def finder(self) -> Node:
         """A bar to find, and sometimes to replace."""
-        row = [{"t": "label", "label": "Find:"}, {**self.entry("Find", self.fake.word()), "expand": True}, self.icon_button("go-up"), self.icon_button("go-down")]
+        row = [
+            {"t": "label", "label": "Find:"},
+            {**self.entry("Find", self.fake.word()), "expand": True},
+            self.icon_button("go-up"),
+            self.icon_button("go-down"),
+        ]
         if self.rng.random() < 0.6:
-            row += [{"t": "label", "label": "Replace with:"}, {**self.entry("Replace with"), "expand": True}, self.button("Replace"), self.button("Replace All")]
-        row += [{"t": "check", "label": o, "on": self.rng.random() < 0.5} for o in self.some(words("options")[:4], 0, 2)]
+            row += [
+                {"t": "label", "label": "Replace with:"},
+                {**self.entry("Replace with"), "expand": True},
+                self.button("Replace"),
+                self.button("Replace All"),
+            ]
+        row += [
+            {"t": "check", "label": o, "on": self.rng.random() < 0.5} for o in self.some(words("options")[:4], 0, 2)
+        ]
         return {**self.hbox(*row, pad=4, spacing=4), "section": "Find"}
 
     def menu(self, title: str) -> list[Node]:
@@ -352,7 +344,9 @@ class Maker:
         if self.rng.random() < 0.4:
             for label in self.rng.sample(command_labels(), 2):
                 if len(label) < 32:
-                    items.insert(self.rng.randrange(len(items) + 1), label.replace(">", "").replace("|", "").replace(",", ""))
+                    items.insert(
+                        self.rng.randrange(len(items) + 1), label.replace(">", "").replace("|", "").replace(",", "")
+                    )
         tidy = [i for n, i in enumerate(items) if i != "-" or (0 < n < len(items) - 1 and items[n + 1] != "-")]
         nodes = parse_menu(tidy)
         for node in nodes:
