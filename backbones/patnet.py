@@ -57,7 +57,9 @@ class RelativeBias(nn.Module):
         rows = torch.arange(1 - height, height, device=table.device, dtype=torch.float32)
         columns = torch.arange(1 - width, width, device=table.device, dtype=torch.float32)
         distance = (rows[:, None] ** 2 + columns[None] ** 2).sqrt().round()
-        far = (_ALPHA + (distance.clamp(min=1) / _ALPHA).log() / (torch.tensor(_GAMMA / _ALPHA).log()) * (_BETA - _ALPHA)).round()
+        far = (
+            _ALPHA + (distance.clamp(min=1) / _ALPHA).log() / (torch.tensor(_GAMMA / _ALPHA).log()) * (_BETA - _ALPHA)
+        ).round()
         bucket = torch.where(distance <= _ALPHA, distance, far.clamp(max=_BETA)).long() + int(_BETA)
         by_offset = table[:, bucket]
         row, column = torch.arange(height, device=table.device), torch.arange(width, device=table.device)
@@ -110,7 +112,14 @@ class PartialMixer(nn.Module):
     """
 
     def __init__(
-        self, dim: int, kind: str, n_div: int = 4, heads: int = 4, dropout: float = 0.1, device: Any = None, dtype: Any = None
+        self,
+        dim: int,
+        kind: str,
+        n_div: int = 4,
+        heads: int = 4,
+        dropout: float = 0.1,
+        device: Any = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__()
         dd = {"device": device, "dtype": dtype}
@@ -224,7 +233,7 @@ class Stage(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Process (batch, dim, height, width)."""
-        if self.grad_checkpointing and not torch.jit.is_scripting():
+        if self.grad_checkpointing and not torch.jit.is_scripting():  # type: ignore[attr-defined]
             return checkpoint_seq(self.blocks, x)
         return self.blocks(x)
 
@@ -337,7 +346,9 @@ class PATNet(nn.Module):
     @torch.jit.ignore
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
         """Say which parameters form a layer, for layer-wise learning rates."""
-        blocks = r"^stages\.(\d+)" if coarse else [(r"^stages\.(\d+)\.blocks\.(\d+)", None), (r"^stages\.(\d+)\.[rn]", (0,))]
+        blocks = (
+            r"^stages\.(\d+)" if coarse else [(r"^stages\.(\d+)\.blocks\.(\d+)", None), (r"^stages\.(\d+)\.[rn]", (0,))]
+        )
         return {"stem": r"^patch_embed", "blocks": blocks}
 
     @torch.jit.ignore
@@ -369,8 +380,8 @@ class PATNet(nn.Module):
         if global_pool is not None:
             self.global_pool = global_pool
             self.pool = SelectAdaptivePool2d(pool_type=global_pool)
-        weight = self.avgpool_pre_head[1].weight
-        dd = {"device": weight.device, "dtype": weight.dtype}
+        weight = next(self.parameters())
+        dd: dict[str, Any] = {"device": weight.device, "dtype": weight.dtype}
         self.head = nn.Linear(self.head_hidden_size, num_classes, **dd) if num_classes > 0 else nn.Identity()
 
     def forward_intermediates(
@@ -570,6 +581,12 @@ def patnet_t1_2264(pretrained: bool = False, **kwargs: Any) -> PATNet:
 def patnet_screen(pretrained: bool = False, **kwargs: Any) -> PATNet:
     """PATNet for dense work on screens: no statistics over the whole map, so that crops and full screens agree."""
     arguments = {
-        "dim": 64, "depths": (2, 6, 9, 2), "n_div": 2, "channel_attn": False, "last_attn": True, "spatial_attn": False, "attn_drop": 0.0,
-    }  # fmt: skip
+        "dim": 64,
+        "depths": (2, 6, 9, 2),
+        "n_div": 2,
+        "channel_attn": False,
+        "last_attn": True,
+        "spatial_attn": False,
+        "attn_drop": 0.0,
+    }
     return _create("patnet_screen", pretrained, **{**arguments, **kwargs})

@@ -134,6 +134,8 @@ class PointModel(nn.Module):
     """
 
     stride = STRIDE
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, config: PointConfig, pieces: Sequence[str]) -> None:
         super().__init__()
@@ -192,7 +194,7 @@ class PointModel(nn.Module):
         vectors = self.sentence_vectors(text).view(batch, count, -1)
         direct = (vectors @ image.place.flatten(2)).view(-1, height, width) * self.direct_scale.exp()
         coarse = image.coarse.permute(0, 2, 3, 1)
-        x = self.enter(coarse) + self.where(_waves(*coarse.shape[1:3], coarse.device, coarse.dtype))
+        x = self.enter(coarse) + self.where(_waves(height // 2, width // 2, coarse.device, coarse.dtype))
         x = x.repeat_interleave(count, 0)
         for layer in self.fuse:
             x = layer(x, text)
@@ -251,6 +253,19 @@ def save_point_model(model: PointModel, path: str | Path, facts: dict[str, Any] 
     save_file(state, path, metadata=header)
 
 
+def read_facts(path: str | Path) -> dict[str, Any]:
+    """Read what ``save_point_model`` was told to remember.
+
+    Args:
+        path: A file that it wrote.
+
+    Returns:
+        Such as steps, minutes and scores; empty for an untrained model.
+    """
+    with safe_open(path, "pt") as file:
+        return json.loads((file.metadata() or {}).get("facts", "{}"))
+
+
 def find_weights(name_or_path: str) -> Path:
     """Find the weights of a packaged model or take a path as it is.
 
@@ -266,7 +281,9 @@ def find_weights(name_or_path: str) -> Path:
     path = folder / f"{name_or_path}.safetensors"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in folder.glob("*.safetensors"))) or "none"
-        raise ValueError(f"unknown model {name_or_path!r}: packaged models are {known}; a path to a .safetensors works too")
+        raise ValueError(
+            f"unknown model {name_or_path!r}: packaged models are {known}; a path to a .safetensors works too"
+        )
     return path
 
 
@@ -292,10 +309,19 @@ def load_point_model(name_or_path: str = "foveate-point-s", device: str | torch.
     except (SafetensorError, OSError) as error:
         raise RuntimeError(f"cannot read the weights {path.name} ({error}): fetch or train them again") from error
     if header.get("format") != _FORMAT:
-        raise ValueError(f"{path.name} is no pointer ({header.get('format', 'no format named')}): it must say {_FORMAT}")
-    model = PointModel(PointConfig(**json.loads(header["config"])), header["pieces"].split("\n"))
-    missing, unexpected = model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()}, strict=False)
+        raise ValueError(
+            f"{path.name} is no pointer ({header.get('format', 'no format named')}): it must say {_FORMAT}"
+        )
+    try:
+        model = PointModel(PointConfig(**json.loads(header["config"])), header["pieces"].split("\n"))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path.name} does not say how it was built ({error}): train it again") from error
+    missing, unexpected = model.load_state_dict(
+        {k: v.float() if v.is_floating_point() else v for k, v in state.items()}, strict=False
+    )
     if missing or unexpected:
-        raise ValueError(f"{path.name} does not fit: missing {missing[:3]}, unexpected {unexpected[:3]}; train it again")
+        raise ValueError(
+            f"{path.name} does not fit: missing {missing[:3]}, unexpected {unexpected[:3]}; train it again"
+        )
     model.trained = bool(json.loads(header.get("facts", "{}")).get("steps"))
     return model.to(device).eval()

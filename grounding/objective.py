@@ -91,7 +91,11 @@ class Objective(nn.Module):
     """
 
     def __init__(
-        self, model: PointModel, teacher: TextEncoder | None = None, weights: Weights | None = None, sigma_factor: float = 2.0
+        self,
+        model: PointModel,
+        teacher: TextEncoder | None = None,
+        weights: Weights | None = None,
+        sigma_factor: float = 2.0,
     ) -> None:
         super().__init__()
         self.model = model
@@ -149,7 +153,9 @@ class Objective(nn.Module):
         shown = F.normalize(shares @ place.flatten(2).transpose(1, 2), dim=2)
         vectors = self.model.sentence_vectors(text)
         count = samples * (boxes.shape[1] - words)
-        said = torch.cat([vectors[:count].view(samples, -1, vectors.shape[1]), vectors[count:].view(samples, words, -1)], 1)
+        said = torch.cat(
+            [vectors[:count].view(samples, -1, vectors.shape[1]), vectors[count:].view(samples, words, -1)], 1
+        )
         ids = torch.cat([batch["ids"], batch["word_ids"]], 1).flatten(0, 1)
         single = (batch["boxes"][:, :, 1, 2] == 0).to(shown.dtype) * batch["weight"]
         keep = torch.cat([single, batch["word_weight"]], 1).flatten() > 0
@@ -164,7 +170,12 @@ class Objective(nn.Module):
     def _name_letters(self, fine: Tensor, letters: Tensor) -> Tensor:
         """Cross-entropy of the letter at each 4x8 cell; empty cells count a tenth, as there are far more of them."""
         batch, _, height, width = fine.shape
-        logits = self.letters(fine).view(batch, 2, -1, height, width).permute(0, 2, 3, 4, 1).reshape(batch, -1, height, 2 * width)
+        logits = (
+            self.letters(fine)
+            .view(batch, 2, -1, height, width)
+            .permute(0, 2, 3, 4, 1)
+            .reshape(batch, -1, height, 2 * width)
+        )
         classes = logits.shape[1]
         balance = torch.ones(classes, device=fine.device)
         balance[0] = 0.1

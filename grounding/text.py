@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from tokenizers import Tokenizer
@@ -65,7 +66,7 @@ def tokenize(tokenizer: Tokenizer, sentences: Sequence[str], length: int = MAX_P
 
 
 def spell(pieces: Sequence[str]) -> Tensor:
-    """Spell every piece: (pieces, 12) letter numbers from 1; 0 where nothing stands, 2 first for a word's later part."""
+    """Spell every piece: (pieces, 12) letter numbers from 1; 0 where nothing stands, 2 before a word's later part."""
     table = torch.zeros(len(pieces), _SPELLED, dtype=torch.uint8)
     for row, piece in zip(table, pieces, strict=True):
         later = piece.startswith("##")
@@ -83,11 +84,15 @@ class Spelling(nn.Module):
         dim: Width of the vectors.
     """
 
+    spelled: Tensor
+
     def __init__(self, spelled: Tensor, dim: int) -> None:
         super().__init__()
         self.register_buffer("spelled", spelled, persistent=False)
         self.letters = nn.Embedding(len(_LETTERS) + 3, 64, padding_idx=0)
-        self.read = nn.Sequential(nn.Conv1d(64, 192, 3, padding=1), nn.ReLU(), nn.Conv1d(192, 192, 3, padding=1), nn.ReLU())
+        self.read = nn.Sequential(
+            nn.Conv1d(64, 192, 3, padding=1), nn.ReLU(), nn.Conv1d(192, 192, 3, padding=1), nn.ReLU()
+        )
         self.proj = nn.Linear(192, dim)
         # Nothing is added at first, so that training starts from the teacher's word vectors as they are.
         nn.init.zeros_(self.proj.weight)
@@ -167,8 +172,9 @@ def from_teacher(
         encoder.words.weight.copy_(state["embeddings.word_embeddings.weight"])
         kind = state["embeddings.token_type_embeddings.weight"][0]
         encoder.positions.copy_(state["embeddings.position_embeddings.weight"][:MAX_PIECES] + kind)
-    named = {"embeddings.LayerNorm": encoder.norm}
-    for layer, number in zip(encoder.layers, layers, strict=True):
+    named: dict[str, nn.Module] = {"embeddings.LayerNorm": encoder.norm}
+    for child, number in zip(encoder.layers, layers, strict=True):
+        layer = cast(nn.TransformerEncoderLayer, child)
         prefix = f"encoder.layer.{number}"
         named[f"{prefix}.attention.output.dense"] = layer.self_attn.out_proj
         named[f"{prefix}.attention.output.LayerNorm"] = layer.norm1
@@ -179,6 +185,5 @@ def from_teacher(
             joined = torch.cat([state[f"{prefix}.attention.self.{name}.{part}"] for name in ("query", "key", "value")])
             getattr(layer.self_attn, f"in_proj_{part}").data.copy_(joined)
     for key, module in named.items():
-        module.weight.data.copy_(state[f"{key}.weight"])
-        module.bias.data.copy_(state[f"{key}.bias"])
+        module.load_state_dict({part: state[f"{key}.{part}"] for part in ("weight", "bias")})
     return encoder

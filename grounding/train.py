@@ -6,31 +6,46 @@ import logging
 import math
 import os
 import random
+import shlex
+import sys
 import time
+from collections import Counter
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import torch
 import torch.distributed as dist
 from safetensors.torch import load_file
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from foveate.grounding.card import write_card
 from foveate.grounding.model import PointConfig, PointModel, save_point_model
 from foveate.grounding.objective import Objective
 from foveate.grounding.synthetic.drawn import draw_screen
 from foveate.grounding.synthetic.icons import IconAtlas
 from foveate.grounding.synthetic.loader import Batches, Plan, StoredScreen, unpack_shards
 from foveate.grounding.synthetic.screens import Screen
-from foveate.grounding.text import build_tokenizer, from_teacher
+from foveate.grounding.text import from_teacher
 
 log = logging.getLogger("foveate.train")
 _ATLAS: dict[str, IconAtlas] = {}
 
 
 def draw_from_atlas(path: str, rng: random.Random, size: tuple[int, int]) -> Screen:
-    """Draw a screen with the icons and fonts of an atlas, which each worker loads once."""
+    """Draw a screen with the icons and fonts of an atlas, which each worker loads once.
+
+    Args:
+        path: Folder of the atlas.
+        rng: Source of all choices.
+        size: Width and height in pixels.
+
+    Returns:
+        A new screen.
+    """
     if path not in _ATLAS:
         _ATLAS[path] = IconAtlas.load(Path(path))
     return draw_screen(rng, _ATLAS[path], size)
@@ -97,7 +112,9 @@ def build_objective(teacher_folder: Path, config: PointConfig) -> Objective:
 
 
 @torch.no_grad()
-def measure(objective: Objective, batches: dict[str, list[dict[str, Tensor]]], device: torch.device) -> dict[str, float]:
+def measure(
+    objective: Objective, batches: dict[str, list[dict[str, Tensor]]], device: torch.device
+) -> dict[str, float]:
     """Share of sentences whose best cell lies in the target, for every maker and kind."""
     was_training = objective.training
     objective.eval()
@@ -128,7 +145,7 @@ def to_device(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tenso
 
 
 def held_out_batches(
-    screens: list[StoredScreen], pixels: Path, atlas: Path | None, tokenizer, plan: Plan, count: int
+    screens: list[StoredScreen], pixels: Path, atlas: Path | None, tokenizer: Tokenizer, plan: Plan, count: int
 ) -> dict[str, list[dict[str, Tensor]]]:
     """Make the same measuring batches every time, a list for every maker."""
     draw = partial(draw_from_atlas, str(atlas)) if atlas else None
@@ -169,6 +186,8 @@ class Run:
         self.optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=self.device.type == "cuda")
         self.step = 0
         self.spent = 0.0
+        self.parts: dict[str, str] = {}
+        self.sources: dict[str, int] = {}
         self.resume()
 
     @property
@@ -183,7 +202,7 @@ class Run:
             self.objective.load_state_dict(state["objective"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.step, self.spent = state["step"], state["spent"]
+            self.step, self.spent, self.parts = state["step"], state["spent"], state["parts"]
             log.info("resumed at step %d", self.step)
         elif self.arguments.init:
             weights = {k: v.float() for k, v in load_file(self.arguments.init).items()}
@@ -201,14 +220,25 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "spent": self.spent,
+            "parts": self.parts,
         }
         torch.save(state, self.state_path.with_suffix(".part"))
         self.state_path.with_suffix(".part").replace(self.state_path)
         facts = {
-            "steps": self.step, "batch": self.arguments.batch * self.world, "processes": self.world,
-            "minutes": round(self.spent / 60, 1), "held_out": scores, "seed": self.arguments.seed,
-        }  # fmt: skip
-        save_point_model(self.average.module, self.out / "foveate-point-s.safetensors", facts)
+            "steps": self.step,
+            "batch": self.arguments.batch * self.world,
+            "processes": self.world,
+            "minutes": round(self.spent / 60, 1),
+            "held_out": scores,
+            "seed": self.arguments.seed,
+            "device": f"{self.world} x {self._device_name()}",
+            "screens": self.sources,
+            "commands": self.parts,
+        }
+        save_point_model(cast(PointModel, self.average.module), self.out / "foveate-point-s.safetensors", facts)
+
+    def _device_name(self) -> str:
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"
 
     def train(self) -> None:
         """Train until the steps or the minutes are used up, then measure and save."""
@@ -221,7 +251,14 @@ class Run:
         kept = unpack_shards(held_out, cache / "held-out") if self.rank == 0 else []
         if self.world > 1:
             dist.barrier()
-            screens, kept = screens or unpack_shards(train, cache / "train"), kept or unpack_shards(held_out, cache / "held-out")
+            screens, kept = (
+                screens or unpack_shards(train, cache / "train"),
+                kept or unpack_shards(held_out, cache / "held-out"),
+            )
+        self.sources = dict(Counter(screen.source.split("/")[0] for screen in screens))
+        self.parts[f"{len(self.parts) + 1}, from step {self.step}"] = shlex.join(
+            ["foveate.grounding.train", *sys.argv[1:]]
+        )
         tokenizer = self.objective.model.text.tokenizer
         draw = partial(draw_from_atlas, str(self.atlas)) if self.atlas else None
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -234,8 +271,15 @@ class Run:
             prefetch_factor=3 if arguments.workers else None,
         )  # fmt: skip
         batches = iter(loader)
-        checks = held_out_batches(kept, cache / "held-out" / "pixels.bin", self.atlas, tokenizer, plan, arguments.check_batches)
-        log.info("%d screens to learn from, %d held out, ready after %.0f s", len(screens), len(kept), time.monotonic() - started)
+        checks = held_out_batches(
+            kept, cache / "held-out" / "pixels.bin", self.atlas, tokenizer, plan, arguments.check_batches
+        )
+        log.info(
+            "%d screens to learn from, %d held out, ready after %.0f s",
+            len(screens),
+            len(kept),
+            time.monotonic() - started,
+        )
         network: nn.Module = self.objective
         if self.world > 1:
             devices = [self.device.index] if self.device.type == "cuda" else None
@@ -272,7 +316,12 @@ class Run:
                 passed = time.monotonic() - marked_at
                 parts = {k: round(v.mean().item(), 4) for k, v in answer.items()}
                 speed = (self.step - marked) * arguments.batch * self.world / passed
-                row = {"step": self.step, "seconds": round(self.spent), "share": round(share, 4), "crops_per_s": round(speed)}
+                row = {
+                    "step": self.step,
+                    "seconds": round(self.spent),
+                    "share": round(share, 4),
+                    "crops_per_s": round(speed),
+                }
                 self.write({**row, **parts})
                 marked, marked_at = self.step, time.monotonic()
             if self.step % arguments.check_every == 0 and self.rank == 0:
@@ -282,6 +331,8 @@ class Run:
         scores = self.check(checks) if self.rank == 0 else {}
         self.write({"step": self.step, "held_out": scores})
         self.save(scores)
+        if self.rank == 0:
+            write_card(self.out / "foveate-point-s.safetensors")
         if self.world > 1:
             dist.destroy_process_group()
 
@@ -312,21 +363,34 @@ class Run:
 def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m foveate.grounding.train", description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("shards"), help="folder with teacher, atlas and one folder of shards a maker")
-    parser.add_argument("--out", type=Path, default=Path("runs/point"), help="folder of the run; taken up again when it holds one")
+    parser.add_argument(
+        "--data", type=Path, default=Path("shards"), help="folder with teacher, atlas and one folder of shards a maker"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/point"), help="folder of the run; taken up again when it holds one"
+    )
     parser.add_argument("--cache", type=Path, help="folder for decoded screens, best in memory; default OUT/cache")
     parser.add_argument("--init", type=Path, help="weights to start from instead of the teacher alone")
     parser.add_argument("--steps", type=int, default=20000, help="steps of the whole run")
     parser.add_argument("--minutes", type=float, default=1e9, help="end this part of the run after so many minutes")
-    parser.add_argument("--total-minutes", type=float, default=1e9, help="end the whole run after so many minutes of training, if the steps are not used up before")
-    parser.add_argument("--size", type=int, nargs=2, default=(768, 512), metavar=("WIDTH", "HEIGHT"), help="crop in pixels")
+    parser.add_argument(
+        "--total-minutes",
+        type=float,
+        default=1e9,
+        help="end the whole run after so many minutes of training, if the steps are not used up before",
+    )
+    parser.add_argument(
+        "--size", type=int, nargs=2, default=(768, 512), metavar=("WIDTH", "HEIGHT"), help="crop in pixels"
+    )
     parser.add_argument("--sentences", type=int, default=12, help="sentences a crop")
     parser.add_argument("--batch", type=int, default=64, help="crops a step and process")
     parser.add_argument("--rate", type=float, default=1.2e-3, help="learning rate")
     parser.add_argument("--decay", type=float, default=0.05, help="weight decay")
     parser.add_argument("--average", type=float, default=0.999, help="decay of the averaged weights")
     parser.add_argument("--warmup", type=int, default=300, help="steps of rising learning rate")
-    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="processes that make batches")
+    parser.add_argument(
+        "--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="processes that make batches"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--compile", action="store_true", help="compile the network first (a minute)")
     parser.add_argument("--log-every", type=int, default=50)

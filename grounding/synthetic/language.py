@@ -6,60 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from itertools import pairwise
 
 from foveate.grounding.synthetic.screens import Box, Element
 
-_VERBS = {
-    "button": ("click {}", "press {}", "press the {} button", "hit {}", "{}", "use {}", "tap {}", "push the {} button"),
-    "link": ("open {}", "go to {}", "follow {}", "click on {}", "visit the {} page", "read {}", "view {}", "show me {}", "check {}"),
-    "menuitem": ("open {}", "choose {}", "select {}", "open the {} menu", "pick {} from the menu", "use {}", "{}"),
-    "tab": ("switch to {}", "go to the {} tab", "open {}", "show {}", "change to {}", "view the {} tab"),
-    "checkbox": ("turn on {}", "turn off {}", "tick {}", "enable {}", "disable {}", "check {}", "toggle {}", "untick {}", "allow {}"),
-    "radio": ("choose {}", "select {}", "use {}", "pick {}", "set it to {}", "switch to {}"),
-    "switch": ("turn on {}", "turn off {}", "toggle {}", "enable {}", "disable {}", "switch {} on", "flip {}"),
-    "field": ("enter the {}", "type the {}", "fill in {}", "type in the {} box", "put in the {}", "change the {}", "set the {}", "{} field", "write the {}", "edit the {}"),
-    "combobox": ("change the {}", "pick a {}", "choose the {}", "open the {} list", "select another {}", "set the {}", "{} drop-down"),
-    "slider": ("adjust the {}", "change the {}", "drag the {} slider", "set the {}", "increase the {}", "lower the {}"),
-    "listitem": ("open {}", "select {}", "choose {}", "click {}", "go to {}", "show {}", "{}"),
-    "treeitem": ("open {}", "select {}", "show {}", "go to {}", "expand {}"),
-    "cell": ("select {}", "click {}", "open {}", "the cell with {}", "{}"),
-    "image": ("open {}", "look at {}", "click the {} picture", "{}"),
-    "heading": ("find {}", "sort by {}", "click {}", "{}", "the {} heading"),
-    "label": ("find {}", "click {}", "where is {}", "{}", "the {} label"),
-    "icon": ("click {}", "the {} icon", "{}", "press the {} icon", "use {}"),
-}  # fmt: skip
-_POLITE = ("please {}", "I want to {}", "could you {}", "can you {}", "now {}", "help me {}", "I'd like to {}", "let's {}", "you should {}", "how do I {}?")
-_ANYWHERE = ("{}", "click {}", "click on {}", "find {}", "select {}", "go for {}", "tap {}")
-_SYNONYMS = """
-picture image photo graphic|folder directory|mail e-mail email message|user account person member|settings preferences options configuration|
-delete remove erase discard|add create insert new|show display reveal|hide conceal|edit change modify|open launch bring up|close shut dismiss|
-search find look for|start begin run launch|stop halt end|save store keep|select choose pick|send submit deliver|copy duplicate|move transfer|
-rename retitle|view see look at|download fetch get|upload send up|print put on paper|refresh reload update|connect link up|disconnect unlink|
-window screen|page sheet|text words writing|colour color|size dimensions|name title|date day|time hour|password passphrase secret|
-language tongue|file document|list overview|table grid|chart graph diagram|music songs audio|video film movie clip|sound audio volume|
-help assistance support manual|error problem fault|warning alert caution|notification notice alert|history past log|recent latest last|
-previous earlier former|next following|first initial|last final|all every everything|none nothing|enable activate turn on|disable deactivate turn off|
-automatic auto|manual by hand|default standard usual|custom own personal|advanced expert|basic simple|general common|other more|
-big large|small little|fast quick|slow unhurried|wide broad|high tall|empty blank|full complete|private secret|public open|shared common|
-customer client buyer|order purchase|product item article|price cost|payment pay|invoice bill|shipping delivery|address location|
-phone telephone number|city town|country nation|company firm business|employee worker staff|manager boss|team group|project work|
-task to-do job|event appointment|meeting conference|calendar schedule|contact acquaintance|friend buddy|comment remark note|reply answer respond|
-forward pass on|attachment enclosed file|inbox incoming mail|draft unfinished mail|trash bin rubbish|archive storage|backup safety copy|
-restore recover|import bring in|export send out|share pass on|link hyperlink address|bookmark favourite|favourite starred|tag label keyword|
-category kind group|filter narrow down|sort order arrange|group bundle|align line up|rotate turn|flip mirror|crop trim|resize scale|
-zoom magnify|layer level|brush paintbrush|eraser rubber|fill paint|font typeface|bold heavy|column vertical row|row line|cell field box|
-formula calculation|sum total|average mean|count number of|percent percentage|report summary|statistics figures|dashboard overview|
-profile personal page|log out sign out leave|log in sign in enter|register sign up join|terms rules conditions|privacy data protection|
-security safety protection|network connection|server host machine|device gadget hardware|printer printing machine|keyboard keys|mouse pointer|
-display screen monitor|battery charge|power energy|update upgrade newer version|install set up|plugin extension add-on|theme look appearance|
-dark night black|light bright white|transparent see-through|border frame outline|shadow shade|background backdrop|animation movement|
-play start listen to|pause hold|record capture|mute silence|shuffle mix|repeat loop|track song title|album record|artist musician singer|
-game match|score points|level stage|player gamer|map plan|route way path|weather forecast|temperature warmth|news headlines|
-article story post|author writer|publish release|preview look ahead|draft sketch|template pattern model|style look|shortcut quick key|
-undo take back|redo do again|cut snip|paste insert|replace substitute swap|spelling orthography|word term|paragraph block of text|
-quit exit leave|cancel abort|confirm approve accept|apply use|reset start over|clear empty|sync synchronise|lock protect|unlock release
-"""
-_COMPASS = (("top", "upper"), ("bottom", "lower"))
 _COMMAND_TABLES = ("commands.tsv", "commands_desktop.tsv", "commands_web.tsv")
 
 
@@ -81,7 +31,7 @@ class Instruction:
 def normalise_label(text: str) -> str:
     """Lower a label and strip mnemonics, colons, dots and doubled blanks, so that equal labels compare equal."""
     text = re.sub(r"\(_?\w\)$|_(?=\w)", "", text)
-    return re.sub(r"\s+", " ", text).strip(" .:…*>›»").lower()
+    return re.sub(r"\s+", " ", text).strip(" .:…*>\u203a»").lower()
 
 
 @lru_cache(maxsize=1)
@@ -147,21 +97,40 @@ def concept_of(icon: str) -> str | None:
     Returns:
         Name of the concept, or None.
     """
-    stem = icon.lower().replace("_", "-").replace("--", "-").removeprefix("bx-").removeprefix("bxs-").removeprefix("icon-").removeprefix("gtk-")
+    stem = (
+        icon.lower()
+        .replace("_", "-")
+        .replace("--", "-")
+        .removeprefix("bx-")
+        .removeprefix("bxs-")
+        .removeprefix("icon-")
+        .removeprefix("gtk-")
+    )
     table = _stems()
     while True:
         if stem in table:
             return table[stem]
-        short = re.sub(r"-(fill|filled|outline|outlined|symbolic|line|solid|regular|round|rounded|sharp|rtl|ltr|variant|simple|alt|bold|thin|light|duotone|color|circle|square|box|\d+)$", "", stem)
+        short = re.sub(
+            r"-(fill|filled|outline|outlined|symbolic|line|solid|regular|round|rounded|sharp|rtl|ltr|variant|simple|alt|bold|thin|light|duotone|color|circle|square|box|\d+)$",
+            "",
+            stem,
+        )
         if short == stem or not short:
             return None
         stem = short
 
 
 @lru_cache(maxsize=1)
+def _phrases() -> dict[str, tuple[str, ...]]:
+    """Role -> ways to ask for an element of it, with {} for its name; "anywhere" fits all, "polite" wraps a request."""
+    rows = (line.split("\t") for line in _data("phrases.tsv"))
+    return {role: tuple(phrases.split(";")) for role, phrases in rows}
+
+
+@lru_cache(maxsize=1)
 def _synonyms() -> dict[str, tuple[str, ...]]:
     table: dict[str, tuple[str, ...]] = {}
-    for group in _SYNONYMS.replace("\n", "").split("|"):
+    for group in _data("synonyms.txt"):
         words = group.split()
         for word in words:
             table.setdefault(word, tuple(w for w in words if w != word))
@@ -189,7 +158,9 @@ def instructions(
         return []
     twins = _twins(elements, shown)
     weights = [_weight(elements[i], len(twins[i])) for i in shown]
-    by_kind = {k: [(i, w) for i, w in zip(shown, weights, strict=True) if elements[i].kind == k] for k in ("icon", "text")}
+    by_kind = {
+        k: [(i, w) for i, w in zip(shown, weights, strict=True) if elements[i].kind == k] for k in ("icon", "text")
+    }
     made = []
     for _ in range(count):
         pool = by_kind["icon" if rng.random() < 0.55 else "text"] or by_kind["icon"] or by_kind["text"]
@@ -216,9 +187,7 @@ def _twins(elements: Sequence[Element], shown: Sequence[int]) -> dict[int, list[
         meaning = _meaning(elements[i])
         if meaning:
             meanings.setdefault(meaning, []).append(i)
-    return {
-        i: sorted({*names[_identity(elements[i])], *meanings.get(_meaning(elements[i]) or "", ())}) for i in shown
-    }
+    return {i: sorted({*names[_identity(elements[i])], *meanings.get(_meaning(elements[i]) or "", ())}) for i in shown}
 
 
 def _meaning(element: Element) -> str | None:
@@ -235,7 +204,11 @@ def _named() -> dict[str, str]:
 
 
 def _identity(element: Element) -> str:
-    return normalise_label(element.label or element.name) if element.role in ("field", "combobox") else normalise_label(element.name)
+    return (
+        normalise_label(element.label or element.name)
+        if element.role in ("field", "combobox")
+        else normalise_label(element.name)
+    )
 
 
 def _weight(element: Element, twins: int) -> float:
@@ -244,7 +217,9 @@ def _weight(element: Element, twins: int) -> float:
     return plain * area**-0.25 / twins
 
 
-def _ask(elements: Sequence[Element], index: int, twins: list[int], shown: list[int], view: Box, rng: random.Random) -> Instruction:
+def _ask(
+    elements: Sequence[Element], index: int, twins: list[int], shown: list[int], view: Box, rng: random.Random
+) -> Instruction:
     element = elements[index]
     text, targets = _core(element, rng), tuple(twins)
     pick = rng.random()
@@ -252,11 +227,21 @@ def _ask(elements: Sequence[Element], index: int, twins: list[int], shown: list[
         mates = tuple(i for i in twins if elements[i].row == element.row)
         if len(mates) < len(twins) or len(twins) == 1:
             row = _shorten(element.row, rng)
-            text, targets = rng.choice(("{} of {}", "{} for {}", "{} in the row of {}", "{} - {}", "{} next to {}")).format(text, row), mates
+            text, targets = (
+                rng.choice(("{} of {}", "{} for {}", "{} in the row of {}", "{} - {}", "{} next to {}")).format(
+                    text, row
+                ),
+                mates,
+            )
     elif element.section and (pick < 0.07 or (len(twins) > 1 and pick < 0.4)):
         mates = tuple(i for i in twins if elements[i].section == element.section)
         place = _shorten(element.section, rng)
-        text, targets = rng.choice(("{} in {}", "{} in the {} section", "{} under {}", "{} in the {} panel", "{}: {}")).format(text, place), mates
+        text, targets = (
+            rng.choice(("{} in {}", "{} in the {} section", "{} under {}", "{} in the {} panel", "{}: {}")).format(
+                text, place
+            ),
+            mates,
+        )
     elif len(twins) > 1 and pick < 0.75:
         told = _ordinal(elements, index, twins, text, rng)
         if told:
@@ -294,8 +279,8 @@ def _with_verb(name: str, role: str, rng: random.Random) -> str:
     if pick < 0.3:
         return name
     if pick < 0.9:
-        return rng.choice(_VERBS.get(role, _ANYWHERE)).format(name)
-    return rng.choice(_ANYWHERE).format(name)
+        return rng.choice(_phrases().get(role, _phrases()["anywhere"])).format(name)
+    return rng.choice(_phrases()["anywhere"]).format(name)
 
 
 def _shorten(name: str, rng: random.Random) -> str:
@@ -303,7 +288,7 @@ def _shorten(name: str, rng: random.Random) -> str:
     name = re.sub(r"\s+", " ", name).strip()
     words = name.split(" ")
     if len(words) > 8:
-        first = re.split(r"[.,;:!?(–|]\s?", name)[0].split(" ")
+        first = re.split(r"[.,;:!?(\u2013|]\s?", name)[0].split(" ")
         words = first if 1 < len(first) <= 8 else words[: rng.randint(3, 7)]
     elif len(words) > 3 and rng.random() < 0.25:
         start = rng.randrange(len(words) - 1)
@@ -328,7 +313,7 @@ def _ordinal(elements: Sequence[Element], index: int, twins: list[int], text: st
         other = 1 - axis
         spread = max(b[other] for b in boxes) - min(b[other] for b in boxes)
         starts = sorted(b[axis] for b in boxes)
-        if spread > 12 or any(b - a < 4 for a, b in zip(starts, starts[1:], strict=False)):
+        if spread > 12 or any(b - a < 4 for a, b in pairwise(starts)):
             continue
         rank = starts.index(elements[index].box[axis])
         if rank == len(starts) - 1 and rng.random() < 0.6:
@@ -336,12 +321,24 @@ def _ordinal(elements: Sequence[Element], index: int, twins: list[int], text: st
         if rank < 5:
             number = ("first", "second", "third", "fourth", "fifth")[rank]
             extra = f" from the {first}" if rng.random() < 0.4 else ""
-            return rng.choice((f"the {number} {text}{extra}", f"{text}, {number} one{extra}", f"{text} in the {number} {'row' if axis else 'place'}"))
+            return rng.choice(
+                (
+                    f"the {number} {text}{extra}",
+                    f"{text}, {number} one{extra}",
+                    f"{text} in the {number} {'row' if axis else 'place'}",
+                )
+            )
     return None
 
 
 def _position(
-    elements: Sequence[Element], index: int, twins: list[int], shown: list[int], view: Box, text: str, rng: random.Random
+    elements: Sequence[Element],
+    index: int,
+    twins: list[int],
+    shown: list[int],
+    view: Box,
+    text: str,
+    rng: random.Random,
 ) -> tuple[str, tuple[int, ...]]:
     """Add where the element is: a part of the view, or its neighbour."""
     box = elements[index].box
@@ -352,7 +349,11 @@ def _position(
         if neighbour:
             side, other = neighbour
             name = _shorten(elements[other].name, rng)
-            what = rng.choice(("the icon", "the button", "the thing")) if elements[index].kind == "icon" and rng.random() < 0.5 else text
+            what = (
+                rng.choice(("the icon", "the button", "the thing"))
+                if elements[index].kind == "icon" and rng.random() < 0.5
+                else text
+            )
             return f"{what} {side} {name}", (index,)
     vertical = rng.choice(("top", "upper")) if y < 0.25 else rng.choice(("bottom", "lower")) if y > 0.75 else ""
     horizontal = "left" if x < 0.25 else "right" if x > 0.75 else ""
@@ -360,7 +361,15 @@ def _position(
     if not place:
         return text, tuple(twins)
     mates = [i for i in twins if _region(elements[i].box, view) == (y < 0.25, y > 0.75, x < 0.25, x > 0.75)]
-    form = rng.choice(("{} at the {}", "{} in the {} part", "{} on the {}", "{} ({})", "{} in the {} corner" if vertical and horizontal else "{} at the {} side"))
+    form = rng.choice(
+        (
+            "{} at the {}",
+            "{} in the {} part",
+            "{} on the {}",
+            "{} ({})",
+            "{} in the {} corner" if vertical and horizontal else "{} at the {} side",
+        )
+    )
     return form.format(text, place), tuple(mates)
 
 
@@ -394,7 +403,7 @@ def _neighbour(elements: Sequence[Element], index: int, shown: list[int], rng: r
 def _finish(text: str, rng: random.Random) -> str:
     """Vary politeness, articles, case and, rarely, spelling."""
     if rng.random() < 0.05:
-        text = rng.choice(_POLITE).format(text)
+        text = rng.choice(_phrases()["polite"]).format(text)
     if rng.random() < 0.15:
         text = re.sub(r"\b(the|a|an|my) ", "", text)
     pick = rng.random()

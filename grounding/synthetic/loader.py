@@ -145,7 +145,12 @@ def letter_grid(words: Sequence[tuple[Box, str]], width: int, height: int) -> np
 
 
 def cut(
-    pixels: np.ndarray, elements: Sequence[Element], words: Sequence[Word], plan: Plan, tokenizer: Tokenizer, rng: random.Random
+    pixels: np.ndarray,
+    elements: Sequence[Element],
+    words: Sequence[Word],
+    plan: Plan,
+    tokenizer: Tokenizer,
+    rng: random.Random,
 ) -> dict[str, Tensor] | None:
     """Cut one training sample from a screen.
 
@@ -170,7 +175,9 @@ def cut(
         room = side - wanted[axis]
         middle = (anchor[axis] + anchor[axis + 2]) / 2
         low, high = max(0.0, middle - wanted[axis] + 8), min(max(room, 0.0), middle - 8)
-        origin.append(float(round(rng.uniform(low, high))) if room > 0 and low < high else max(0.0, min(low, room)) // 1)
+        origin.append(
+            float(round(rng.uniform(low, high))) if room > 0 and low < high else max(0.0, min(low, room)) // 1
+        )
     left, top = origin
     view = (left, top, min(left + wanted[0], pixels.shape[1]), min(top + wanted[1], pixels.shape[0]))
     asked = instructions(elements, (pixels.shape[1], pixels.shape[0]), rng, plan.sentences, view)
@@ -189,7 +196,11 @@ def cut(
     shown = np.asarray(part)[: plan.height, : plan.width]
     canvas[: shown.shape[0], : shown.shape[1]] = shown
 
-    seen = [(place(w.box), w.text) for w in words if w.box[0] < view[2] and w.box[2] > view[0] and w.box[1] < view[3] and w.box[3] > view[1]]
+    seen = [
+        (place(w.box), w.text)
+        for w in words
+        if w.box[0] < view[2] and w.box[2] > view[0] and w.box[1] < view[3] and w.box[3] > view[1]
+    ]
     seen = [(b, t) for b, t in seen if b[2] - b[0] >= 3 and b[3] - b[1] >= 4 and t.strip()]
     readable = [(b, t.strip(".,:;!?()[]\"'")) for b, t in seen]
     readable = [(b, t) for b, t in readable if sum(c.isalnum() for c in t) >= 2]
@@ -267,7 +278,9 @@ class Batches(torch.utils.data.IterableDataset):
             else:
                 stored = rng.choice(self.by_maker[maker])
                 if memory is None:
-                    raise RuntimeError(f"stored screens need their pixels: give the file that unpack_shards wrote, got {self.pixels}")
+                    raise RuntimeError(
+                        f"stored screens need their pixels: give the file that unpack_shards wrote, got {self.pixels}"
+                    )
                 count = stored.height * stored.width * 3
                 pixels = memory[stored.offset : stored.offset + count].reshape(stored.height, stored.width, 3)
                 elements, words = stored.elements, stored.words

@@ -61,7 +61,7 @@ def test_models_answer_as_published(case: str, golden, tmp_path) -> None:
     wanted = golden.outputs(f"patnet/{case}")
     x = golden.make_input(spec)
     with torch.inference_mode():
-        final, stages = model.forward_intermediates(x)
+        _, stages = model.forward_intermediates(x)
         if dense:
             for number, stage in enumerate(stages):
                 norm = torch.nn.BatchNorm2d(stage.shape[1]).eval()
