@@ -9,12 +9,12 @@ from foveate.grounding.model import load_point_model, read_facts
 
 _TEXT = """# {name}
 
-Points at what an English sentence names on a screenshot. {parameters:.1f} M parameters, {megabytes:.1f} MB (fp16),
-Apache-2.0.
+Points at what an English sentence names on a screenshot. {parameters:.1f} M parameters, {megabytes:.1f} MB (fp16), Apache-2.0.
 
 ## Training
 
-{steps} steps of {batch} crops on {device}, {minutes} minutes, seed {seed}. Started from random image weights; the
+{steps} steps on {device} ({batch} crops a step), {minutes} minutes, seed {seed}.
+Started from random image weights; the
 sentence encoder started from layers of all-MiniLM-L6-v2 (Apache-2.0), which was also its teacher.
 
 | part | command |
@@ -27,9 +27,8 @@ sentence encoder started from layers of all-MiniLM-L6-v2 (Apache-2.0), which was
 
 Web pages wear CSS kits, templates and icon sets of the npm registry; desktop programs are Debian 12 packages captured
 with their accessibility boxes; toolkit windows are GTK 3, Qt 5 and Tk with made-up content; screens drawn while
-training
-come on top and never repeat. The scripts `scripts/fetch_*.sh` list every kit, program, theme and font. No program and
-no page that gui-real shows was used: CONTRIBUTING.md has the list of what is kept out.
+training come on top and never repeat. The scripts `scripts/fetch_*.sh` list every kit, program, theme and font. No
+program and no page that gui-real shows was used: CONTRIBUTING.md has the list of what is kept out.
 
 ## Scores
 
@@ -66,7 +65,7 @@ def _real(result: dict[str, Any] | None) -> str:
     low, high = overall["ci95"]
     head = (
         f"gui-real, {result['samples']} questions on real screens: {overall['micro']:.1%} of the clicks lie in the box "
-        f"(95 %: {low:.1%} to {high:.1%}), {overall['hit_at_3']:.1%} with the first three regions."
+        f"(95 %: {low:.1%} to {high:.1%}),\n{overall['hit_at_3']:.1%} with the first three regions."
     )
     rows = [
         f"| {name} | {cell['samples']} | {cell['accuracy']:.3f} |"

@@ -72,10 +72,13 @@ class Pointer:
             self.model, self.model_name = model.to(self.device).eval(), _name_of(model)
             self._weights: Path | None = None
         else:
+            from foveate.backbones.folding import fold_batch_norms
             from foveate.grounding.model import find_weights, load_point_model
 
             self._weights, self.model_name = find_weights(str(model)), str(model)
-            self.model = load_point_model(str(model), self.device)
+            loaded = fold_batch_norms(load_point_model(str(model), self.device))
+            # Convolutions on a CPU run a tenth faster with channels last.
+            self.model = loaded.to(memory_format=torch.channels_last)
         self.trained = bool(getattr(self.model, "trained", True))
 
     def __call__(self, image: Any, instruction: str) -> Pointing:

@@ -29,7 +29,7 @@ class Example:
 
 EXAMPLES = (
     Example("mail", "reply to the message", (Box(632, 580, 742, 614), Box(618, 66, 650, 94))),
-    Example("settings", "turn on dark mode", (Box(1170, 115, 1212, 137),)),
+    Example("settings", "save the changes", (Box(1124, 690, 1240, 724),)),
     Example("files", "delete the selected file", (Box(526, 12, 554, 40),)),
 )
 
