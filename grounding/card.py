@@ -9,13 +9,14 @@ from foveate.grounding.model import load_point_model, read_facts
 
 _TEXT = """# {name}
 
-Points at what an English sentence names on a screenshot. {parameters:.1f} M parameters, {megabytes:.1f} MB (fp16), Apache-2.0.
+Points at what an English sentence names on a screenshot.
+{parameters:.1f} M parameters, {megabytes:.1f} MB (fp16), Apache-2.0.
 
 ## Training
 
 {steps} steps on {device} ({batch} crops a step), {minutes} minutes, seed {seed}.
-Started from random image weights; the
-sentence encoder started from layers of all-MiniLM-L6-v2 (Apache-2.0), which was also its teacher.
+Started from random image weights; the sentence encoder started from layers of all-MiniLM-L6-v2 (Apache-2.0), which was
+also its teacher.
 
 | part | command |
 | --- | --- |

@@ -76,7 +76,16 @@ def augment(pixels: Tensor, generator: torch.Generator | None = None) -> Tensor:
 
 
 def parameter_groups(model: nn.Module, rate: float, decay: float) -> list[dict]:
-    """Split parameters: none of the decay for vectors, a third of the rate for the text layers that start trained."""
+    """Split parameters: no decay for vectors, a third of the rate for the text layers that start trained.
+
+    Args:
+        model: The objective.
+        rate: Learning rate.
+        decay: Weight decay of matrices.
+
+    Returns:
+        Groups for an optimizer; "initial_lr" keeps the rate that the schedule scales.
+    """
     groups: dict[tuple[float, float], list[Tensor]] = {}
     for name, value in model.named_parameters():
         if value.requires_grad:
@@ -86,7 +95,16 @@ def parameter_groups(model: nn.Module, rate: float, decay: float) -> list[dict]:
 
 
 def rate_at(step: int, warmup: int, progress: float) -> float:
-    """Share of the full learning rate: linear up over the first steps, cosine down to one hundredth at progress 1."""
+    """Share of the full learning rate: linear up over the first steps, cosine down to one hundredth.
+
+    Args:
+        step: Steps done.
+        warmup: Steps of the rise, at least 1.
+        progress: How far the whole run is, 0 to 1.
+
+    Returns:
+        Factor on the learning rate, 0 to 1.
+    """
     return min(1.0, (step + 1) / warmup) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 
 
@@ -102,7 +120,15 @@ def split_shards(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def build_objective(teacher_folder: Path, config: PointConfig) -> Objective:
-    """Build an untrained pointer whose text side starts from the teacher's first, middle and last layers."""
+    """Build an untrained pointer whose text side starts from the teacher's first, middle and last layers.
+
+    Args:
+        teacher_folder: Written by ``scripts/prepare_teacher.py``.
+        config: Sizes of the pointer.
+
+    Returns:
+        The pointer with everything that only training needs.
+    """
     pieces = (teacher_folder / "vocab.txt").read_text().splitlines()
     state = load_file(teacher_folder / "teacher.safetensors")
     model = PointModel(config, pieces)
@@ -115,7 +141,16 @@ def build_objective(teacher_folder: Path, config: PointConfig) -> Objective:
 def measure(
     objective: Objective, batches: dict[str, list[dict[str, Tensor]]], device: torch.device
 ) -> dict[str, float]:
-    """Share of sentences whose best cell lies in the target, for every maker and kind."""
+    """Share of sentences whose best cell lies in the target, for every maker and kind.
+
+    Args:
+        objective: What is trained.
+        batches: From ``held_out_batches``.
+        device: Where the objective is.
+
+    Returns:
+        "MAKER_text" and "MAKER_icon", 0 to 1.
+    """
     was_training = objective.training
     objective.eval()
     # Held-out batches have other shapes than training ones: compiling for them would cost more than it saves.
@@ -138,7 +173,12 @@ def measure(
 
 
 def to_device(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
-    """Move a batch and turn its pixels into 0 to 1."""
+    """Move a batch and turn its pixels into 0 to 1.
+
+    Args:
+        batch: Of the loader, stacked.
+        device: Where to.
+    """
     moved = {key: value.to(device, non_blocking=True) for key, value in batch.items()}
     moved["pixels"] = moved["pixels"].to(memory_format=torch.channels_last).float() / 255
     return moved
@@ -147,7 +187,19 @@ def to_device(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tenso
 def held_out_batches(
     screens: list[StoredScreen], pixels: Path, atlas: Path | None, tokenizer: Tokenizer, plan: Plan, count: int
 ) -> dict[str, list[dict[str, Tensor]]]:
-    """Make the same measuring batches every time, a list for every maker."""
+    """Make the same measuring batches every time.
+
+    Args:
+        screens: Held out from training.
+        pixels: File of their pixels.
+        atlas: Folder of icons and fonts; None leaves drawn screens out.
+        tokenizer: Of the text encoder.
+        plan: Sizes and counts; crops are not zoomed here.
+        count: Batches of 16 crops a maker.
+
+    Returns:
+        A list of batches for every maker.
+    """
     draw = partial(draw_from_atlas, str(atlas)) if atlas else None
     makers = sorted({s.source.split("/")[0] for s in screens}) + (["drawn"] if atlas else [])
     made = {}
