@@ -5,7 +5,7 @@ import timm
 import torch
 
 import foveate.backbones  # noqa: F401
-from foveate.backbones.patnet import GaussianGate, PartialMixer, SpatialGate
+from foveate.backbones.patnet_mixers import GaussianGate, PartialMixer, SpatialGate
 
 MODELS = {
     "m_224": ("patnet_m", {}),
