@@ -13,13 +13,6 @@ from foveate.grounding.text import build_tokenizer
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *ALPHABET, *(f"##{c}" for c in ALPHABET)]
-    "[PAD]",
-    "[UNK]",
-    "[CLS]",
-    "[SEP]",
-    *"abcdefghijklmnopqrstuvwxyz",
-    *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz"),
-]
 
 
 def make_screen(number: int, size: tuple[int, int] = (640, 400)) -> Screen:
