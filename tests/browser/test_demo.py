@@ -86,9 +86,12 @@ def test_upload_sentence_click_and_heatmap(serve: Callable[..., str], shot: Path
 
         page.locator("#examples button").first.click()
         expect(page.locator("#instruction textarea, #instruction input").first).to_have_value("reply to the message")
+        # The sentence may be there before the picture is.
+        wide = "id => document.querySelector(`#${id} img`)?.naturalWidth === 1280"
+        page.wait_for_function(wide, arg="screenshot")
+        page.wait_for_timeout(500)
         page.locator("#instruction textarea, #instruction input").first.press("Enter")
-        wide = "() => document.querySelector('#result img')?.naturalWidth === 1280"
-        page.wait_for_function(wide)
+        page.wait_for_function(wide, arg="result")
         page.screenshot(path=os.environ.get("FOVEATE_SCREENSHOT", tmp_path / "page.png"), full_page=True)
         browser.close()
 
