@@ -343,9 +343,11 @@ class Run:
         network.train()
         progress = tqdm(total=arguments.steps, initial=self.step, disable=None, desc="steps")
         before, begun = self.spent, time.monotonic()
-        marked, marked_at, share = self.step, begun, 0.0
-        while True:
-            if self.step % 10 == 0 or self.step == marked:
+        first = marked = self.step
+        marked_at, share = begun, 0.0
+        while self.step < arguments.steps:
+            # Every process must come here at the same steps.
+            if self.step % 10 == 0 or self.step == first:
                 self.spent = before + time.monotonic() - begun
                 share = self.agree(max(self.step / arguments.steps, self.spent / (60 * arguments.total_minutes)))
                 part = self.agree((time.monotonic() - started) / (60 * arguments.minutes))
