@@ -79,7 +79,7 @@ class Maker:
                 items.append(
                     self.entry(
                         "Search" if group == "search" else "Location",
-                        "" if group == "search" else "/home/user/Documents",
+                        "" if group == "search" else "/srv/files/Documents",
                     )
                 )
             if group == "format" and self.rng.random() < 0.7:
@@ -139,7 +139,7 @@ class Maker:
             "host": fake.domain_name,
             "server": fake.domain_name,
             "password": lambda: "••••••••",
-            "folder": lambda: "/home/user/" + fake.word(),
+            "folder": lambda: "/srv/files/" + fake.word(),
             "date": fake.date,
             "website": fake.url,
             "code": fake.postcode,

@@ -173,7 +173,7 @@ def transfer(make: Maker) -> Node:
         make.panel(
             t,
             make.vbox(
-                {**make.entry("Path", f"/home/{make.fake.user_name()}/{t.split()[0].lower()}")},
+                {**make.entry("Path", f"/srv/{make.fake.user_name()}/{t.split()[0].lower()}")},
                 make.table(("Name", "Size", "Modified"), 25),
             ),
         )

@@ -28,7 +28,7 @@ MODULES = {
 }
 
 
-def close(ours: torch.Tensor, golden: torch.Tensor) -> None:
+def assert_close(ours: torch.Tensor, golden: torch.Tensor) -> None:
     assert ours.shape == golden.shape
     assert (ours - golden).abs().max() <= 1e-4 * golden.std().clamp(min=1e-3) + 1e-6
 
@@ -39,7 +39,7 @@ def test_modules_answer_as_published(case: str, golden) -> None:
     module = MODULES[case]().eval()
     module.load_state_dict(golden.fill_state(spec), strict=False)
     with torch.inference_mode():
-        close(module(golden.make_input(spec)), golden.outputs(f"patnet/{case}")["y"])
+        assert_close(module(golden.make_input(spec)), golden.outputs(f"patnet/{case}")["y"])
 
 
 @pytest.mark.parametrize("case", MODELS)
@@ -69,9 +69,9 @@ def test_models_answer_as_published(case: str, golden, tmp_path) -> None:
                     {k.split(".")[1]: v for k, v in dense.items() if k.startswith(f"norm{2 * number}.")}, strict=False
                 )
                 step = (8, 4, 2, 1)[number]
-                close(norm(stage)[:, :8, ::step, ::step], wanted[f"f{number}"])
+                assert_close(norm(stage)[:, :8, ::step, ::step], wanted[f"f{number}"])
             return
         for number, step in enumerate((4, 2, 2, 1)):
             if f"stage{number}" in wanted:
-                close(stages[number][:, :8, ::step, ::step], wanted[f"stage{number}"])
-        close(model(x), wanted["logits"] if "logits" in wanted else wanted["y"])
+                assert_close(stages[number][:, :8, ::step, ::step], wanted[f"stage{number}"])
+        assert_close(model(x), wanted["logits"] if "logits" in wanted else wanted["y"])
