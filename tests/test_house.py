@@ -18,10 +18,11 @@ import setuptools.config.pyprojecttoml
 ROOT = Path(__file__).resolve().parents[1]
 # What each room may import of foveate, beside itself. errors is the one module of the front door that rooms share.
 MAY_USE = {
+    "kernels": {"errors"},
     "vision": {"errors"},
-    "backbones": {"errors", "vision"},
+    "backbones": {"errors", "kernels", "vision"},
     "grounding": {"errors", "vision", "backbones"},
-    "demos": {"errors", "vision", "backbones", "grounding"},
+    "demos": {"errors", "kernels", "vision", "backbones", "grounding"},
 }
 ROOMS = tuple(MAY_USE)
 

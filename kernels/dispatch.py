@@ -1,0 +1,98 @@
+"""Which backend answers, and why another one cannot.
+
+A backend of an operator is a module that holds functions on tensors; here it is a name and a question. The question
+gets the operator's own description of a call and answers with a reason, or with an empty string when it can.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from typing import Generic, TypeVar
+
+import torch
+
+Problem = TypeVar("Problem")
+
+
+@dataclass(frozen=True)
+class Backend(Generic[Problem]):
+    """One way to compute an operator.
+
+    Args:
+        name: What ``backend=`` calls it.
+        can_run: Takes the description of a call; returns the reason why it cannot run, or an empty string.
+        automatic: Whether it is taken without being asked for.
+    """
+
+    name: str
+    can_run: Callable[[Problem], str]
+    automatic: bool = True
+
+
+def pick(backends: Sequence[Backend[Problem]], problem: Problem, wanted: str | None) -> str:
+    """Choose a backend.
+
+    Args:
+        backends: All backends of the operator, the best first.
+        problem: Description of the call.
+        wanted: Name that the caller asks for; None takes the first that can run.
+
+    Returns:
+        The name.
+
+    Raises:
+        ValueError: There is no backend of that name.
+        RuntimeError: The backend asked for cannot run this call, or none can.
+    """
+    names = ", ".join(backend.name for backend in backends)
+    if wanted is not None:
+        for backend in backends:
+            if backend.name == wanted:
+                reason = backend.can_run(problem)
+                if reason:
+                    raise RuntimeError(f"backend {wanted!r} cannot run this: {reason}; leave backend out to have one chosen")
+                return wanted
+        raise ValueError(f"backend must be one of {names} or None, got {wanted!r}")
+    reasons = []
+    for backend in (backend for backend in backends if backend.automatic):
+        reason = backend.can_run(problem)
+        if not reason:
+            return backend.name
+        reasons.append(f"{backend.name}: {reason}")
+    raise RuntimeError(f"no backend can run this ({'; '.join(reasons)})")
+
+
+@lru_cache(maxsize=1)
+def triton_interpreted() -> bool:
+    """Tell whether Triton kernels run in its interpreter, on a CPU (``TRITON_INTERPRET=1``, read once)."""
+    return os.environ.get("TRITON_INTERPRET", "0").lower() in ("1", "true", "on", "yes")
+
+
+def triton_missing(device: torch.device, dtype: torch.dtype) -> str:
+    """Say why a Triton kernel cannot run on tensors like these.
+
+    Args:
+        device: Where the tensors are.
+        dtype: Their type.
+
+    Returns:
+        The reason, or an empty string.
+    """
+    if dtype not in (torch.float16, torch.bfloat16, torch.float32):
+        return f"Triton kernels take float16, bfloat16 and float32, got {dtype}"
+    if find_spec("triton") is None:
+        return "triton is not installed"
+    if triton_interpreted():
+        return "Triton's interpreter gets bfloat16 wrong" if dtype == torch.bfloat16 else ""
+    if device.type != "cuda":
+        return f"Triton kernels need a CUDA device, got tensors on {device.type}"
+    if _capability(device.index or 0) < (8, 0):
+        return "Triton kernels need a GPU of compute capability 8.0 (Ampere) or newer"
+    return ""
+
+
+@lru_cache(maxsize=64)
+def _capability(index: int) -> tuple[int, int]:
+    return torch.cuda.get_device_capability(index)

@@ -1,0 +1,1 @@
+"""Dynamic neighborhoods: kernels that the picture itself makes, applied to neighborhoods."""

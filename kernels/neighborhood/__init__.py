@@ -1,0 +1,1 @@
+"""Neighborhood attention: every query attends to a window around it."""
