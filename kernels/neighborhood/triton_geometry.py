@@ -88,6 +88,20 @@ def split(i, SIZE1: tl.constexpr, SIZE2: tl.constexpr):
 
 
 @triton.jit
+def reciprocal(size):
+    """Factor that divides numbers below 1024 by size: multiply, then drop 20 bits."""
+    return ((1 << 20) + size - 1) // size
+
+
+@triton.jit
+def run_through(j, size1, size2, inverse1, inverse2):
+    """Decode the number j below 1024 of a candidate inside a box whose size only the program knows."""
+    row = (j * inverse2) >> 20
+    plane = (row * inverse1) >> 20
+    return plane, row - plane * size1, j - row * size2
+
+
+@triton.jit
 def token_number(p0, p1, p2, r0, r1, r2, L1, L2, DILATION: tl.constexpr):
     """Number in the grid of a position in its class."""
     y = (r0 + p0 * DILATION[0]) * L1 + r1 + p1 * DILATION[1]
@@ -185,7 +199,7 @@ def matters(p0, p1, p2, t0, t1, t2, n0, n1, n2, WINDOW: tl.constexpr, STRIDE: tl
     """Whether the candidates t matter to the positions p: (positions, candidates), element by element."""
     low = low_end(p2, n2, WINDOW[2], STRIDE[2], CAUSAL[2], INVERSE)
     high = high_end(p2, n2, WINDOW[2], STRIDE[2], CAUSAL[2], INVERSE)
-    ok = (t2[None, :] >= low[:, None]) & (t2[None, :] <= high[:, None])
+    ok = (t2[None, :] >= low[:, None]) & (t2[None, :] <= high[:, None]) & ((t0 < n0) & (t1 < n1))[None, :]
     if ACTIVE[1]:
         low = low_end(p1, n1, WINDOW[1], STRIDE[1], CAUSAL[1], INVERSE)
         high = high_end(p1, n1, WINDOW[1], STRIDE[1], CAUSAL[1], INVERSE)

@@ -1,0 +1,156 @@
+"""Find tiles for the kernels of neighborhood attention on the GPU at hand, and write them as a table.
+
+    python -P benchmarks/kernels_tune.py --out kernels/neighborhood/tuned --processes 12 [--only nat_s1,k13_128]
+
+Candidates are compiled by several processes first, and timed by one afterwards.
+"""
+
+import argparse
+import itertools
+import json
+import multiprocessing
+import os
+import statistics
+import time
+from pathlib import Path
+
+import torch
+
+from foveate.kernels.neighborhood import plan, triton_launch
+from foveate.kernels.neighborhood.problem import Inputs
+from foveate.kernels.window import check_axes
+
+# batch, grid, heads, dim, window, dilation, stride
+SHAPES = {
+    "nat_s1": (128, (56, 56), 2, 32, (7, 7), 1, 1),
+    "nat_s2": (128, (28, 28), 4, 32, (7, 7), 1, 1),
+    "nat_s3": (128, (14, 14), 8, 32, (7, 7), 1, 1),
+    "dinat_s1": (128, (56, 56), 2, 32, (7, 7), 8, 1),
+    "k13_128": (8, (128, 128), 8, 64, (13, 13), 1, 1),
+    "k7_256": (2, (256, 256), 8, 64, (7, 7), 1, 1),
+    "k33_256": (2, (256, 256), 8, 64, (33, 33), 1, 1),
+    "k13d8_256": (2, (256, 256), 8, 64, (13, 13), 8, 1),
+    "flux_na": (1, (256, 256), 24, 128, (80, 80), 1, 1),
+    "flux_gna": (1, (256, 256), 24, 128, (80, 80), 1, 16),
+    "video_na": (1, (30, 48, 80), 24, 128, (18, 24, 24), 1, 1),
+    "video_gna": (1, (30, 48, 80), 24, 128, (18, 24, 24), 1, (16, 8, 8)),
+}
+
+
+def candidates(name: str, kernel: str) -> list[dict]:
+    """List settings worth a try for a shape and a kernel."""
+    dim, rank = SHAPES[name][3], len(SHAPES[name][1])
+    if dim == 128:
+        tiles = {2: [(1, 16, 8), (1, 8, 16)], 3: [(4, 4, 8), (2, 8, 8), (4, 8, 4)]}[rank]
+        if kernel != "forward":
+            tiles = {2: [(1, 16, 8), (1, 8, 8)], 3: [(4, 4, 8), (2, 8, 8), (4, 4, 4)]}[rank]
+        grid = itertools.product(tiles, [64, 128] if kernel == "forward" else [32, 64], [4, 8], [2, 3], [True])
+    elif name == "k33_256":
+        grid = itertools.product([(1, 8, 8), (1, 16, 8)], [64, 128], [4, 8], [2, 3], [True])
+    elif dim == 64:
+        grid = itertools.product([(1, 8, 8), (1, 16, 8)], [32, 64, 128], [4, 8], [2, 3], [True])
+    else:
+        grid = itertools.product([(1, 8, 8)], [32, 64, 128], [4], [1, 2, 3], [True, False])
+    found = [dict(tile=t, block=b, warps=w, stages=s, by_dot=d) for t, b, w, s, d in grid]
+    return [f for f in found if not (f["warps"] == 8 and f["tile"] == (1, 8, 8))]
+
+
+def problem(name: str) -> tuple:
+    """Make the tensors of a shape."""
+    batch, grid, heads, dim, window, dilation, stride = SHAPES[name]
+    axes = check_axes(grid, window, stride, dilation)
+    torch.manual_seed(0)
+    q, k, v, g = (torch.randn(batch, *grid, heads, dim, device="cuda", dtype=torch.bfloat16) for _ in range(4))
+    return Inputs(q, k, v), g, axes, dim**-0.5
+
+
+def calls(name: str) -> dict:
+    """Make one function of a tiling for each kernel."""
+    inputs, g, axes, scale = problem(name)
+    out, lse = torch.zeros_like(g), torch.zeros(g.shape[:-1], device="cuda")
+    return {
+        "forward": lambda t: triton_launch.forward(inputs, axes, scale, t),
+        "query": lambda t: triton_launch.query_gradient(inputs, out, lse, g, None, axes, scale, t),
+        "key": lambda t: triton_launch.key_gradient(inputs, lse, lse, g, axes, scale, t),
+    }
+
+
+def compile_some(job: tuple) -> None:
+    """Run some candidates once, which leaves them in the compiler's cache."""
+    name, kernel, settings = job
+    run, axes = calls(name)[kernel], problem(name)[2]
+    for setting in settings:
+        try:
+            run(plan.make_tiling(axes, kernel, **setting))
+        except Exception:  # noqa: BLE001  too large for the chip; timing says so
+            continue
+    torch.cuda.synchronize()
+
+
+def milliseconds(run, budget: float = 0.06) -> float:  # type: ignore[no-untyped-def]
+    """Median of runs with a cold L2."""
+    run()
+    torch.cuda.synchronize()
+    start = time.perf_counter()
+    run()
+    torch.cuda.synchronize()
+    count = max(4, min(40, int(budget / max(time.perf_counter() - start, 1e-5))))
+    cache = torch.empty(96 * 2**20, dtype=torch.int8, device="cuda")
+    times = []
+    for _ in range(count):
+        cache.zero_()
+        first, last = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        first.record()
+        run()
+        last.record()
+        torch.cuda.synchronize()
+        times.append(first.elapsed_time(last))
+    return statistics.median(times)
+
+
+def main() -> None:
+    """Compile, time, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--only", default=",".join(SHAPES))
+    parser.add_argument("--kernels", default=",".join(plan.PASSES))
+    parser.add_argument("--processes", type=int, default=12)
+    args = parser.parse_args()
+    names, kernels = args.only.split(","), args.kernels.split(",")
+    jobs = [
+        (n, k, chunk) for n in names for k in kernels for c in [candidates(n, k)] for chunk in (c[0::3], c[1::3], c[2::3])
+    ]
+    start = time.time()
+    with multiprocessing.get_context("spawn").Pool(args.processes, maxtasksperchild=4) as pool:
+        pool.map(compile_some, jobs, chunksize=1)
+    print(f"compiled in {time.time() - start:.0f} s", flush=True)
+    table, rows = {}, []
+    for name in names:
+        run, axes = calls(name), problem(name)[2]
+        for kernel in kernels:
+            best = None
+            for setting in candidates(name, kernel):
+                try:
+                    ms = milliseconds(lambda s=setting: run[kernel](plan.make_tiling(axes, kernel, **s)))
+                except Exception as error:  # noqa: BLE001
+                    print(name, kernel, setting, "failed:", str(error)[:80])
+                    continue
+                rows.append(dict(shape=name, kernel=kernel, ms=ms, **setting))
+                if best is None or ms < best[0]:
+                    best = (ms, setting)
+            ranked = sorted((r for r in rows if r["shape"] == name and r["kernel"] == kernel), key=lambda r: r["ms"])
+            for r in ranked[:4] + ranked[-1:]:
+                print({k: v for k, v in r.items()}, flush=True)
+            if best:
+                table[plan._signature(axes, SHAPES[name][3], kernel)] = best[1]
+        torch.cuda.empty_cache()
+        args.out.mkdir(parents=True, exist_ok=True)
+        (args.out / "rows.json").write_text(json.dumps(rows))
+        place = triton_launch.architecture(torch.device("cuda"))
+        (args.out / f"{place}.json").write_text(json.dumps(table, indent=1))
+    print(f"total {time.time() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TRITON_CACHE_DIR", "/tmp/triton-cache")
+    main()
