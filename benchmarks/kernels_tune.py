@@ -39,20 +39,43 @@ SHAPES = {
 
 def candidates(name: str, kernel: str) -> list[dict]:
     """List settings worth a try for a shape and a kernel."""
-    dim, rank = SHAPES[name][3], len(SHAPES[name][1])
+    batch, grid, heads, dim, window, dilation, stride = SHAPES[name]
+    rank = len(grid)
+    found: list[dict] = []
+
+    def add(tile: tuple, blocks: list, stages: list, registers: list, warps: int = 4, small: bool = False) -> None:
+        for block, stage, most in itertools.product(blocks, stages, registers):
+            found.append(dict(tile=tile, block=block, warps=warps, stages=stage, registers=most, small=small))
+
     if dim == 128:
-        tiles = {2: [(1, 16, 8), (1, 8, 16)], 3: [(4, 4, 8), (2, 8, 8), (4, 8, 4)]}[rank]
-        if kernel != "forward":
-            tiles = {2: [(1, 16, 8), (1, 8, 8)], 3: [(4, 4, 8), (2, 8, 8), (4, 4, 4)]}[rank]
-        grid = itertools.product(tiles, [64, 128] if kernel == "forward" else [32, 64], [4, 8], [2, 3], [True])
+        wide = [(1, 16, 8), (1, 8, 16)] if rank == 2 else [(4, 4, 8), (2, 8, 8)]
+        narrow = (1, 8, 8) if rank == 2 else (4, 4, 4)
+        for tile in wide if stride == 1 else wide[-1:]:
+            if kernel == "forward":
+                add(tile, [64], [2, 3], [None, 128], warps=8)
+                add(tile, [128], [2], [None], warps=8)
+            elif kernel == "query":
+                add(tile, [64], [2, 3], [None], warps=8)
+                add(tile, [32], [2, 3], [128], warps=8)
+            else:
+                add(tile, [32, 64], [2], [None], warps=8)
+        add(narrow, [64], [2], [None, 168])
     elif name == "k33_256":
-        grid = itertools.product([(1, 8, 8), (1, 16, 8)], [64, 128], [4, 8], [2, 3], [True])
+        add((1, 8, 8), [64], [2, 3], [None, 168, 128] if kernel != "key" else [None, 168])
+        add((1, 8, 8), [32], [2, 3], [128, 168])
+        add((1, 16, 8), [64], [2, 3], [None, 128], warps=8)
+    elif name == "k7_256":
+        add((1, 8, 8), [64, 128], [2], [None, 168], small=True)
+        add((1, 8, 8), [32, 64], [2, 3], [128, 168])
     elif dim == 64:
-        grid = itertools.product([(1, 8, 8), (1, 16, 8)], [32, 64, 128], [4, 8], [2, 3], [True])
+        add((1, 8, 8), [32, 64], [2, 3], [None, 128, 168])
+        add((1, 16, 8), [64], [2, 3], [None, 128], warps=8)
+        add((1, 8, 8), [64], [1, 2], [None], small=True)
     else:
-        grid = itertools.product([(1, 8, 8)], [32, 64, 128], [4], [1, 2, 3], [True, False])
-    found = [dict(tile=t, block=b, warps=w, stages=s, by_dot=d) for t, b, w, s, d in grid]
-    return [f for f in found if not (f["warps"] == 8 and f["tile"] == (1, 8, 8))]
+        add((1, 8, 8), [64, 128], [2, 3], [None, 168, 128], small=True)
+        add((1, 8, 8), [256] if kernel == "forward" else [32], [2], [None, 168], small=True)
+        add((1, 8, 8), [32, 64], [3], [None])
+    return found
 
 
 def problem(name: str) -> tuple:
@@ -94,7 +117,7 @@ def milliseconds(run, budget: float = 0.06) -> float:  # type: ignore[no-untyped
     start = time.perf_counter()
     run()
     torch.cuda.synchronize()
-    count = max(4, min(40, int(budget / max(time.perf_counter() - start, 1e-5))))
+    count = max(3, min(40, int(budget / max(time.perf_counter() - start, 1e-5))))
     cache = torch.empty(96 * 2**20, dtype=torch.int8, device="cuda")
     times = []
     for _ in range(count):

@@ -57,7 +57,8 @@ def pick(backends: Sequence[Backend[Problem]], problem: Problem, wanted: str | N
         raise ValueError(f"backend must be one of {names} or None, got {wanted!r}")
     reasons = []
     for backend in (backend for backend in backends if backend.automatic):
-        reason = backend.can_run(problem)
+        slow = backend.name == "triton" and triton_interpreted()
+        reason = "Triton's interpreter is for tests only" if slow else backend.can_run(problem)
         if not reason:
             return backend.name
         reasons.append(f"{backend.name}: {reason}")

@@ -25,6 +25,9 @@ class Tiling:
         stages: Steps whose loads are under way at once.
         heads_first: Whether neighboring programs work on the heads of a tile, or on the tiles of a head.
         slots: Columns of the product that masks; 0 masks element by element.
+        registers: Most registers of a thread; None leaves it to the compiler.
+        small: Whether the kernel for small windows is used, where a program goes through many items.
+        union: Candidates of a program along the three axes, at most.
     """
 
     tile: tuple[int, int, int]
@@ -35,6 +38,9 @@ class Tiling:
     stages: int = 2
     heads_first: bool = True
     slots: int = 0
+    registers: int | None = None
+    small: bool = False
+    union: tuple[int, int, int] = (1, 1, 1)
 
 
 def three(axes: tuple[Axis, ...]) -> tuple[Axis, Axis, Axis]:
@@ -117,6 +123,8 @@ def make_tiling(
     flat: bool | None = None,
     heads_first: bool | None = None,
     by_dot: bool | None = None,
+    registers: int | None = None,
+    small: bool = False,
 ) -> Tiling:
     """Fit tiles to a problem.
 
@@ -130,6 +138,8 @@ def make_tiling(
         flat: Whether candidates are walked as one run; by default when there are no more than 1024.
         heads_first: Order of programs; by default heads first when a program has few candidates.
         by_dot: Whether the mask is a product; by default where there is more than one axis.
+        registers: Most registers of a thread; None leaves it to the compiler.
+        small: Whether to use the kernel for small windows.
 
     Returns:
         The tiles.
@@ -143,7 +153,8 @@ def make_tiling(
     if flat is None:
         flat = prod(unions) <= 1024
     box = [1, 1, 1] if flat else _box_of(block, padded)
-    slots = max(16, 1 << (sum(fitted) - 1).bit_length())
+    active = sum(t for t, axis in zip(fitted, padded, strict=True) if axis.length > 1) or fitted[2]
+    slots = max(16, 1 << (active - 1).bit_length())
     if by_dot is None:
         by_dot = sum(n > 1 for n in lengths) > 1
     if heads_first is None:
@@ -157,6 +168,9 @@ def make_tiling(
         stages=stages,
         heads_first=heads_first,
         slots=slots if by_dot else 0,
+        registers=registers,
+        small=small,
+        union=(unions[0], unions[1], unions[2]),
     )
 
 

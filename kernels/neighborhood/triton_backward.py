@@ -13,35 +13,32 @@ from foveate.kernels.neighborhood.triton_geometry import (
     boundary_tile,
     full_range,
     locate,
+    next_tile,
     reach,
     reciprocal,
     run_through,
     slot_ends,
     slot_members,
     split,
+    tiles_ahead,
     token_number,
 )
 
 
 @triton.jit
-def _query_step(q, g, k_base, v_base, bias, k_token, v_token, members, low, high, p0, p1, p2, t0, t1, t2, r0, r1, r2,
-                n0, n1, n2, L1, L2, scale, lse, delta, acc, WINDOW: tl.constexpr, STRIDE: tl.constexpr,
-                DILATION: tl.constexpr, CAUSAL: tl.constexpr, ACTIVE: tl.constexpr, TILE: tl.constexpr,
-                DIM: tl.constexpr, DIM_V: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_DV: tl.constexpr,
-                SLOTS: tl.constexpr, HAS_BIAS: tl.constexpr, WIDE: tl.constexpr, MASKED: tl.constexpr,
+def query_step(q, g, k_at, v_at, bias, members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, scale, lse, delta,
+                acc, WINDOW: tl.constexpr, STRIDE: tl.constexpr, CAUSAL: tl.constexpr, ACTIVE: tl.constexpr,
+                TILE: tl.constexpr, DIM: tl.constexpr, DIM_V: tl.constexpr, BLOCK_D: tl.constexpr,
+                BLOCK_DV: tl.constexpr, SLOTS: tl.constexpr, HAS_BIAS: tl.constexpr, MASKED: tl.constexpr,
                 MASK_TYPE: tl.constexpr, PRECISION: tl.constexpr):  # fmt: skip
     """Add what the keys at positions t give to d_query."""
     d, dv = tl.arange(0, BLOCK_D), tl.arange(0, BLOCK_DV)
-    row = token_number(t0, t1, t2, r0, r1, r2, L1, L2, DILATION)
-    if WIDE:
-        row = row.to(tl.int64)
-    k_at, v_at = k_base + row[:, None] * k_token + d[None, :], v_base + row[:, None] * v_token + dv[None, :]
     if MASKED:
         there = (t0 < n0) & (t1 < n1) & (t2 < n2)
         k = tl.load(k_at, mask=there[:, None] & (d < DIM)[None, :], other=0.0)
         v = tl.load(v_at, mask=there[:, None] & (dv < DIM_V)[None, :], other=0.0)
-        s = masked_scores(q, k, members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, WINDOW, STRIDE, CAUSAL,
-                          ACTIVE, TILE, SLOTS, False, MASK_TYPE, PRECISION)  # fmt: skip
+        s = masked_scores(q, k, members, low, high, p0, p1, p2, t0, t1, t2, there, n0, n1, n2, WINDOW, STRIDE,
+                          CAUSAL, ACTIVE, TILE, SLOTS, False, MASK_TYPE, PRECISION)  # fmt: skip
     else:
         k = tl.load(k_at) if BLOCK_D == DIM else tl.load(k_at, mask=(d < DIM)[None, :], other=0.0)
         v = tl.load(v_at) if BLOCK_DV == DIM_V else tl.load(v_at, mask=(dv < DIM_V)[None, :], other=0.0)
@@ -96,10 +93,10 @@ def neighborhood_bwd_query_kernel(
     k_base = k_ptr + batch * k_batch + (head // GROUP) * k_head
     v_base = v_ptr + batch * v_batch + (head // GROUP) * v_head
     bias = bias_ptr + head * (2 * WINDOW[0] - 1) * (2 * WINDOW[1] - 1) * (2 * WINDOW[2] - 1)
-    members, low, high = q, q, q
+    members, low, high = there, there, there
     if SLOTS > 0:
-        members = slot_members(TILE, SLOTS, MASK_TYPE)
-        low, high = slot_ends(a0, a1, a2, n0, n1, n2, TILE, SLOTS, WINDOW, STRIDE, CAUSAL, False)
+        members = slot_members(TILE, ACTIVE, SLOTS, MASK_TYPE)
+        low, high = slot_ends(a0, a1, a2, n0, n1, n2, TILE, ACTIVE, SLOTS, WINDOW, STRIDE, CAUSAL, False)
     b0, e0, f0, g0 = reach(a0, n0, TILE[0], WINDOW[0], STRIDE[0], CAUSAL[0], False)
     b1, e1, f1, g1 = reach(a1, n1, TILE[1], WINDOW[1], STRIDE[1], CAUSAL[1], False)
     b2, e2, f2, g2 = reach(a2, n2, TILE[2], WINDOW[2], STRIDE[2], CAUSAL[2], False)
@@ -109,31 +106,43 @@ def neighborhood_bwd_query_kernel(
         v1, v2 = reciprocal(u1), reciprocal(u2)
         for start in range(0, (e0 - b0) * u1 * u2, BLOCK_N):
             t0, t1, t2 = run_through(start + tl.arange(0, BLOCK_N), u1, u2, v1, v2)
-            acc = _query_step(
-                q, g, k_base, v_base, bias, k_token, v_token, members, low, high, p0, p1, p2, b0 + t0, b1 + t1, b2 + t2,
-                r0, r1, r2, n0, n1, n2, L1, L2, scale, lse, delta, acc, WINDOW, STRIDE, DILATION, CAUSAL, ACTIVE, TILE,
-                DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, WIDE, True, MASK_TYPE, PRECISION)  # fmt: skip
+            t0, t1, t2 = b0 + t0, b1 + t1, b2 + t2
+            row = token_number(t0, t1, t2, r0, r1, r2, L1, L2, DILATION)
+            if WIDE:
+                row = row.to(tl.int64)
+            k_at, v_at = k_base + row[:, None] * k_token + d[None, :], v_base + row[:, None] * v_token + dv[None, :]
+            acc = query_step(
+                q, g, k_at, v_at, bias, members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, scale, lse, delta, acc,
+                WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, True,
+                MASK_TYPE, PRECISION)  # fmt: skip
     else:
         c0, x0, f0 = full_range(b0, e0, f0, g0, BOX[0])
         c1, x1, f1 = full_range(b1, e1, f1, g1, BOX[1])
         c2, x2, f2 = full_range(b2, e2, f2, g2, BOX[2])
         t0, t1, t2 = split(tl.arange(0, BLOCK_N), BOX[1], BOX[2])
         t0, t1, t2 = b0 + t0, b1 + t1, b2 + t2
+        row = token_number(t0, t1, t2, r0, r1, r2, L1, L2, DILATION)
+        if WIDE:
+            row = row.to(tl.int64)
+        k_first, v_first = k_base + row[:, None] * k_token + d[None, :], v_base + row[:, None] * v_token + dv[None, :]
         full = f0 * f1 * f2
-        for i in range(0, full):
-            i0, i1, i2 = x0 + i // (f1 * f2), x1 + i // f2 % f1, x2 + i % f2
-            acc = _query_step(
-                q, g, k_base, v_base, bias, k_token, v_token, members, low, high, p0, p1, p2,
-                t0 + i0 * BOX[0], t1 + i1 * BOX[1], t2 + i2 * BOX[2],
-                r0, r1, r2, n0, n1, n2, L1, L2, scale, lse, delta, acc, WINDOW, STRIDE, DILATION, CAUSAL, ACTIVE, TILE,
-                DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, WIDE, False, MASK_TYPE, PRECISION)  # fmt: skip
+        i0, i1, i2 = x0, x1, x2
+        for _ in range(0, full):
+            ahead = tiles_ahead(i0, i1, i2, L1, L2, BOX, DILATION, WIDE)
+            acc = query_step(
+                q, g, k_first + ahead * k_token, v_first + ahead * v_token, bias, members, low, high, p0, p1, p2,
+                t0 + i0 * BOX[0], t1 + i1 * BOX[1], t2 + i2 * BOX[2], n0, n1, n2, scale, lse, delta, acc,
+                WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, False,
+                MASK_TYPE, PRECISION)  # fmt: skip
+            i0, i1, i2 = next_tile(i0, i1, i2, x1, x2, f1, f2)
         for i in range(0, c0 * c1 * c2 - full):
             i0, i1, i2 = boundary_tile(i, c0, c1, c2, x0, x1, x2, f0, f1, f2)
-            acc = _query_step(
-                q, g, k_base, v_base, bias, k_token, v_token, members, low, high, p0, p1, p2,
-                t0 + i0 * BOX[0], t1 + i1 * BOX[1], t2 + i2 * BOX[2],
-                r0, r1, r2, n0, n1, n2, L1, L2, scale, lse, delta, acc, WINDOW, STRIDE, DILATION, CAUSAL, ACTIVE, TILE,
-                DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, WIDE, True, MASK_TYPE, PRECISION)  # fmt: skip
+            ahead = tiles_ahead(i0, i1, i2, L1, L2, BOX, DILATION, WIDE)
+            acc = query_step(
+                q, g, k_first + ahead * k_token, v_first + ahead * v_token, bias, members, low, high, p0, p1, p2,
+                t0 + i0 * BOX[0], t1 + i1 * BOX[1], t2 + i2 * BOX[2], n0, n1, n2, scale, lse, delta, acc,
+                WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, True,
+                MASK_TYPE, PRECISION)  # fmt: skip
     if HAS_EXTRA:
         ek_base = extra_k_ptr + batch * ek_batch + (head // GROUP) * ek_head
         ev_base = extra_v_ptr + batch * ev_batch + (head // GROUP) * ev_head
@@ -150,30 +159,25 @@ def neighborhood_bwd_query_kernel(
 
 
 @triton.jit
-def _key_step(k, v, q_base, g_base, lse_base, delta_base, bias, q_token, g_token, heads, members, low, high, p0, p1, p2,
-              t0, t1, t2, r0, r1, r2, n0, n1, n2, L1, L2, scale, d_k, d_v, WINDOW: tl.constexpr, STRIDE: tl.constexpr,
-              DILATION: tl.constexpr, CAUSAL: tl.constexpr, ACTIVE: tl.constexpr, TILE: tl.constexpr,
-              DIM: tl.constexpr, DIM_V: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_DV: tl.constexpr,
-              SLOTS: tl.constexpr, HAS_BIAS: tl.constexpr, WIDE: tl.constexpr, MASKED: tl.constexpr,
+def key_step(k, v, q_at, g_at, lse_at, delta_at, bias, members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, scale,
+              d_k, d_v, WINDOW: tl.constexpr, STRIDE: tl.constexpr, CAUSAL: tl.constexpr, ACTIVE: tl.constexpr,
+              TILE: tl.constexpr, DIM: tl.constexpr, DIM_V: tl.constexpr, BLOCK_D: tl.constexpr,
+              BLOCK_DV: tl.constexpr, SLOTS: tl.constexpr, HAS_BIAS: tl.constexpr, MASKED: tl.constexpr,
               MASK_TYPE: tl.constexpr, PRECISION: tl.constexpr):  # fmt: skip
     """Add what the queries at positions t give to d_key and d_value."""
     d, dv = tl.arange(0, BLOCK_D), tl.arange(0, BLOCK_DV)
-    row = token_number(t0, t1, t2, r0, r1, r2, L1, L2, DILATION)
-    if WIDE:
-        row = row.to(tl.int64)
-    q_at, g_at = q_base + row[:, None] * q_token + d[None, :], g_base + row[:, None] * g_token + dv[None, :]
     if MASKED:
         there = (t0 < n0) & (t1 < n1) & (t2 < n2)
         q = tl.load(q_at, mask=there[:, None] & (d < DIM)[None, :], other=0.0)
         g = tl.load(g_at, mask=there[:, None] & (dv < DIM_V)[None, :], other=0.0)
-        lse = tl.load(lse_base + row * heads, mask=there, other=0.0)
-        delta = tl.load(delta_base + row * heads, mask=there, other=0.0)
-        s = masked_scores(k, q, members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, WINDOW, STRIDE, CAUSAL,
-                          ACTIVE, TILE, SLOTS, True, MASK_TYPE, PRECISION)  # fmt: skip
+        lse = tl.load(lse_at, mask=there, other=0.0)
+        delta = tl.load(delta_at, mask=there, other=0.0)
+        s = masked_scores(k, q, members, low, high, p0, p1, p2, t0, t1, t2, there, n0, n1, n2, WINDOW, STRIDE,
+                          CAUSAL, ACTIVE, TILE, SLOTS, True, MASK_TYPE, PRECISION)  # fmt: skip
     else:
         q = tl.load(q_at) if BLOCK_D == DIM else tl.load(q_at, mask=(d < DIM)[None, :], other=0.0)
         g = tl.load(g_at) if BLOCK_DV == DIM_V else tl.load(g_at, mask=(dv < DIM_V)[None, :], other=0.0)
-        lse, delta = tl.load(lse_base + row * heads), tl.load(delta_base + row * heads)
+        lse, delta = tl.load(lse_at), tl.load(delta_at)
         s = tl.dot(k, tl.trans(q), input_precision=PRECISION)
     s = s * scale
     if HAS_BIAS:
@@ -216,10 +220,10 @@ def neighborhood_bwd_key_kernel(
     keep, keep_v = there[:, None] & (d < DIM)[None, :], there[:, None] & (dv < DIM_V)[None, :]
     k = tl.load(k_ptr + batch * k_batch + kv_head * k_head + token[:, None] * k_token + d[None, :], mask=keep, other=0.0)
     v = tl.load(v_ptr + batch * v_batch + kv_head * v_head + token[:, None] * v_token + dv[None, :], mask=keep_v, other=0.0)
-    members, low, high = k, k, k
+    members, low, high = there, there, there
     if SLOTS > 0:
-        members = slot_members(TILE, SLOTS, MASK_TYPE)
-        low, high = slot_ends(a0, a1, a2, n0, n1, n2, TILE, SLOTS, WINDOW, STRIDE, CAUSAL, True)
+        members = slot_members(TILE, ACTIVE, SLOTS, MASK_TYPE)
+        low, high = slot_ends(a0, a1, a2, n0, n1, n2, TILE, ACTIVE, SLOTS, WINDOW, STRIDE, CAUSAL, True)
     b0, e0, f0, g0 = reach(a0, n0, TILE[0], WINDOW[0], STRIDE[0], CAUSAL[0], True)
     b1, e1, f1, g1 = reach(a1, n1, TILE[1], WINDOW[1], STRIDE[1], CAUSAL[1], True)
     b2, e2, f2, g2 = reach(a2, n2, TILE[2], WINDOW[2], STRIDE[2], CAUSAL[2], True)
@@ -239,30 +243,42 @@ def neighborhood_bwd_key_kernel(
             v1, v2 = reciprocal(u1), reciprocal(u2)
             for start in range(0, (e0 - b0) * u1 * u2, BLOCK_N):
                 t0, t1, t2 = run_through(start + tl.arange(0, BLOCK_N), u1, u2, v1, v2)
-                d_k, d_v = _key_step(
-                    k, v, q_base, g_base, lse_base, delta_base, bias, q_token, g_token, heads, members, low, high,
-                    p0, p1, p2, b0 + t0, b1 + t1, b2 + t2, r0, r1, r2, n0, n1, n2, L1, L2, scale, d_k, d_v,
-                    WINDOW, STRIDE, DILATION, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS,
-                    WIDE, True, MASK_TYPE, PRECISION)  # fmt: skip
+                t0, t1, t2 = b0 + t0, b1 + t1, b2 + t2
+                row = token_number(t0, t1, t2, r0, r1, r2, L1, L2, DILATION)
+                if WIDE:
+                    row = row.to(tl.int64)
+                d_k, d_v = key_step(
+                    k, v, q_base + row[:, None] * q_token + d[None, :], g_base + row[:, None] * g_token + dv[None, :],
+                    lse_base + row * heads, delta_base + row * heads, bias, members, low, high, p0, p1, p2, t0, t1, t2,
+                    n0, n1, n2, scale, d_k, d_v, WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV,
+                    SLOTS, HAS_BIAS, True, MASK_TYPE, PRECISION)  # fmt: skip
         else:
             t0, t1, t2 = split(tl.arange(0, BLOCK_N), BOX[1], BOX[2])
             t0, t1, t2 = b0 + t0, b1 + t1, b2 + t2
-            for i in range(0, full):
-                i0, i1, i2 = x0 + i // (f1 * f2), x1 + i // f2 % f1, x2 + i % f2
-                d_k, d_v = _key_step(
-                    k, v, q_base, g_base, lse_base, delta_base, bias, q_token, g_token, heads, members, low, high,
-                    p0, p1, p2, t0 + i0 * BOX[0], t1 + i1 * BOX[1], t2 + i2 * BOX[2],
-                    r0, r1, r2, n0, n1, n2, L1, L2, scale, d_k, d_v,
-                    WINDOW, STRIDE, DILATION, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS,
-                    WIDE, False, MASK_TYPE, PRECISION)  # fmt: skip
+            row = token_number(t0, t1, t2, r0, r1, r2, L1, L2, DILATION)
+            if WIDE:
+                row = row.to(tl.int64)
+            q_at, g_at = q_base + row[:, None] * q_token + d[None, :], g_base + row[:, None] * g_token + dv[None, :]
+            lse_at, delta_at = lse_base + row * heads, delta_base + row * heads
+            i0, i1, i2 = x0, x1, x2
+            for _ in range(0, full):
+                ahead = tiles_ahead(i0, i1, i2, L1, L2, BOX, DILATION, WIDE)
+                d_k, d_v = key_step(
+                    k, v, q_at + ahead * q_token, g_at + ahead * g_token, lse_at + ahead * heads,
+                    delta_at + ahead * heads, bias, members, low, high, p0, p1, p2,
+                    t0 + i0 * BOX[0], t1 + i1 * BOX[1], t2 + i2 * BOX[2], n0, n1, n2, scale, d_k, d_v,
+                    WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, False,
+                    MASK_TYPE, PRECISION)  # fmt: skip
+                i0, i1, i2 = next_tile(i0, i1, i2, x1, x2, f1, f2)
             for i in range(0, c0 * c1 * c2 - full):
                 i0, i1, i2 = boundary_tile(i, c0, c1, c2, x0, x1, x2, f0, f1, f2)
-                d_k, d_v = _key_step(
-                    k, v, q_base, g_base, lse_base, delta_base, bias, q_token, g_token, heads, members, low, high,
-                    p0, p1, p2, t0 + i0 * BOX[0], t1 + i1 * BOX[1], t2 + i2 * BOX[2],
-                    r0, r1, r2, n0, n1, n2, L1, L2, scale, d_k, d_v,
-                    WINDOW, STRIDE, DILATION, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS,
-                    WIDE, True, MASK_TYPE, PRECISION)  # fmt: skip
+                ahead = tiles_ahead(i0, i1, i2, L1, L2, BOX, DILATION, WIDE)
+                d_k, d_v = key_step(
+                    k, v, q_at + ahead * q_token, g_at + ahead * g_token, lse_at + ahead * heads,
+                    delta_at + ahead * heads, bias, members, low, high, p0, p1, p2,
+                    t0 + i0 * BOX[0], t1 + i1 * BOX[1], t2 + i2 * BOX[2], n0, n1, n2, scale, d_k, d_v,
+                    WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, True,
+                    MASK_TYPE, PRECISION)  # fmt: skip
     d_k = d_k * (scale * 0.6931471805599453)
     o = (batch * L0 * L1 * L2 + token) * kv_heads + kv_head
     tl.store(d_k_ptr + o[:, None] * DIM + d[None, :], d_k.to(d_k_ptr.dtype.element_ty), mask=keep)

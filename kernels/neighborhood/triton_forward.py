@@ -16,6 +16,7 @@ from foveate.kernels.neighborhood.triton_geometry import (
     full_range,
     locate,
     matters,
+    next_tile,
     reach,
     reciprocal,
     run_through,
@@ -23,18 +24,19 @@ from foveate.kernels.neighborhood.triton_geometry import (
     slot_members,
     slot_penalty,
     split,
+    tiles_ahead,
     token_number,
 )
 
 
 @triton.jit
-def masked_scores(left, right, members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, WINDOW: tl.constexpr,
+def masked_scores(left, right, members, low, high, p0, p1, p2, t0, t1, t2, there, n0, n1, n2, WINDOW: tl.constexpr,
                   STRIDE: tl.constexpr, CAUSAL: tl.constexpr, ACTIVE: tl.constexpr, TILE: tl.constexpr,
                   SLOTS: tl.constexpr, INVERSE: tl.constexpr, MASK_TYPE: tl.constexpr,
                   PRECISION: tl.constexpr):  # fmt: skip
     """Products of rows (positions) and candidates, hugely negative where they do not see each other."""
     if SLOTS > 0:
-        penalty = slot_penalty(t0, t1, t2, low, high, TILE, SLOTS, MASK_TYPE)
+        penalty = slot_penalty(t0, t1, t2, there, low, high, TILE, ACTIVE, SLOTS, MASK_TYPE)
         s = tl.dot(members, penalty, input_precision=PRECISION)
         return tl.dot(left, tl.trans(right), acc=s, input_precision=PRECISION)
     s = tl.dot(left, tl.trans(right), input_precision=PRECISION)
@@ -68,23 +70,18 @@ def softmax_step(s, v, acc, total, top, scale, SCALED: tl.constexpr, PRECISION: 
 
 
 @triton.jit
-def _attend(q, k_base, v_base, bias, k_token, v_token, members, low, high, p0, p1, p2, t0, t1, t2, r0, r1, r2,
-            n0, n1, n2, L1, L2, scale, acc, total, top, WINDOW: tl.constexpr, STRIDE: tl.constexpr,
-            DILATION: tl.constexpr, CAUSAL: tl.constexpr, ACTIVE: tl.constexpr, TILE: tl.constexpr,
-            DIM: tl.constexpr, DIM_V: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_DV: tl.constexpr,
-            SLOTS: tl.constexpr, HAS_BIAS: tl.constexpr, WIDE: tl.constexpr, MASKED: tl.constexpr,
+def attend(q, k_at, v_at, bias, members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, scale, acc, total, top,
+            WINDOW: tl.constexpr, STRIDE: tl.constexpr, CAUSAL: tl.constexpr, ACTIVE: tl.constexpr,
+            TILE: tl.constexpr, DIM: tl.constexpr, DIM_V: tl.constexpr, BLOCK_D: tl.constexpr,
+            BLOCK_DV: tl.constexpr, SLOTS: tl.constexpr, HAS_BIAS: tl.constexpr, MASKED: tl.constexpr,
             MASK_TYPE: tl.constexpr, PRECISION: tl.constexpr):  # fmt: skip
-    """Attend to the keys at positions t."""
+    """Attend to the keys at positions t, whose numbers are behind k_at and v_at."""
     d, dv = tl.arange(0, BLOCK_D), tl.arange(0, BLOCK_DV)
-    row = token_number(t0, t1, t2, r0, r1, r2, L1, L2, DILATION)
-    if WIDE:
-        row = row.to(tl.int64)
-    k_at, v_at = k_base + row[:, None] * k_token + d[None, :], v_base + row[:, None] * v_token + dv[None, :]
     if MASKED:
         there = (t0 < n0) & (t1 < n1) & (t2 < n2)
         k = tl.load(k_at, mask=there[:, None] & (d < DIM)[None, :], other=0.0)
-        s = masked_scores(q, k, members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, WINDOW, STRIDE, CAUSAL,
-                          ACTIVE, TILE, SLOTS, False, MASK_TYPE, PRECISION)  # fmt: skip
+        s = masked_scores(q, k, members, low, high, p0, p1, p2, t0, t1, t2, there, n0, n1, n2, WINDOW, STRIDE,
+                          CAUSAL, ACTIVE, TILE, SLOTS, False, MASK_TYPE, PRECISION)  # fmt: skip
         v = tl.load(v_at, mask=there[:, None] & (dv < DIM_V)[None, :], other=0.0)
     else:
         k = tl.load(k_at) if BLOCK_D == DIM else tl.load(k_at, mask=(d < DIM)[None, :], other=0.0)
@@ -128,45 +125,58 @@ def neighborhood_fwd_kernel(
     k_base = k_ptr + batch * k_batch + (head // GROUP) * k_head
     v_base = v_ptr + batch * v_batch + (head // GROUP) * v_head
     bias = bias_ptr + head * (2 * WINDOW[0] - 1) * (2 * WINDOW[1] - 1) * (2 * WINDOW[2] - 1)
-    members, low, high = q, q, q
+    members, low, high = there, there, there
     if SLOTS > 0:
-        members = slot_members(TILE, SLOTS, MASK_TYPE)
-        low, high = slot_ends(a0, a1, a2, n0, n1, n2, TILE, SLOTS, WINDOW, STRIDE, CAUSAL, False)
+        members = slot_members(TILE, ACTIVE, SLOTS, MASK_TYPE)
+        low, high = slot_ends(a0, a1, a2, n0, n1, n2, TILE, ACTIVE, SLOTS, WINDOW, STRIDE, CAUSAL, False)
     b0, e0, f0, g0 = reach(a0, n0, TILE[0], WINDOW[0], STRIDE[0], CAUSAL[0], False)
     b1, e1, f1, g1 = reach(a1, n1, TILE[1], WINDOW[1], STRIDE[1], CAUSAL[1], False)
     b2, e2, f2, g2 = reach(a2, n2, TILE[2], WINDOW[2], STRIDE[2], CAUSAL[2], False)
     acc = tl.zeros([BLOCK_M, BLOCK_DV], tl.float32)
-    total, top = tl.zeros([BLOCK_M], tl.float32), tl.full([BLOCK_M], float("-inf"), tl.float32)
+    # Far below any score and far above a masked one, which so weighs nothing even before the first key that is seen.
+    total, top = tl.zeros([BLOCK_M], tl.float32), tl.full([BLOCK_M], -1e15, tl.float32)
     if FLAT:
         u1, u2 = e1 - b1, e2 - b2
         v1, v2 = reciprocal(u1), reciprocal(u2)
         for start in range(0, (e0 - b0) * u1 * u2, BLOCK_N):
             t0, t1, t2 = run_through(start + tl.arange(0, BLOCK_N), u1, u2, v1, v2)
-            acc, total, top = _attend(
-                q, k_base, v_base, bias, k_token, v_token, members, low, high, p0, p1, p2, b0 + t0, b1 + t1, b2 + t2,
-                r0, r1, r2, n0, n1, n2, L1, L2, scale, acc, total, top, WINDOW, STRIDE, DILATION, CAUSAL, ACTIVE, TILE,
-                DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, WIDE, True, MASK_TYPE, PRECISION)  # fmt: skip
+            t0, t1, t2 = b0 + t0, b1 + t1, b2 + t2
+            row = token_number(t0, t1, t2, r0, r1, r2, L1, L2, DILATION)
+            if WIDE:
+                row = row.to(tl.int64)
+            k_at, v_at = k_base + row[:, None] * k_token + d[None, :], v_base + row[:, None] * v_token + dv[None, :]
+            acc, total, top = attend(
+                q, k_at, v_at, bias, members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, scale, acc, total, top,
+                WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, True,
+                MASK_TYPE, PRECISION)  # fmt: skip
     else:
         c0, x0, f0 = full_range(b0, e0, f0, g0, BOX[0])
         c1, x1, f1 = full_range(b1, e1, f1, g1, BOX[1])
         c2, x2, f2 = full_range(b2, e2, f2, g2, BOX[2])
         t0, t1, t2 = split(tl.arange(0, BLOCK_N), BOX[1], BOX[2])
         t0, t1, t2 = b0 + t0, b1 + t1, b2 + t2
+        row = token_number(t0, t1, t2, r0, r1, r2, L1, L2, DILATION)
+        if WIDE:
+            row = row.to(tl.int64)
+        k_first, v_first = k_base + row[:, None] * k_token + d[None, :], v_base + row[:, None] * v_token + dv[None, :]
         full = f0 * f1 * f2
-        for i in range(0, full):
-            i0, i1, i2 = x0 + i // (f1 * f2), x1 + i // f2 % f1, x2 + i % f2
-            acc, total, top = _attend(
-                q, k_base, v_base, bias, k_token, v_token, members, low, high, p0, p1, p2,
-                t0 + i0 * BOX[0], t1 + i1 * BOX[1], t2 + i2 * BOX[2],
-                r0, r1, r2, n0, n1, n2, L1, L2, scale, acc, total, top, WINDOW, STRIDE, DILATION, CAUSAL, ACTIVE, TILE,
-                DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, WIDE, False, MASK_TYPE, PRECISION)  # fmt: skip
+        i0, i1, i2 = x0, x1, x2
+        for _ in range(0, full):
+            ahead = tiles_ahead(i0, i1, i2, L1, L2, BOX, DILATION, WIDE)
+            acc, total, top = attend(
+                q, k_first + ahead * k_token, v_first + ahead * v_token, bias, members, low, high, p0, p1, p2,
+                t0 + i0 * BOX[0], t1 + i1 * BOX[1], t2 + i2 * BOX[2], n0, n1, n2, scale, acc, total, top,
+                WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, False,
+                MASK_TYPE, PRECISION)  # fmt: skip
+            i0, i1, i2 = next_tile(i0, i1, i2, x1, x2, f1, f2)
         for i in range(0, c0 * c1 * c2 - full):
             i0, i1, i2 = boundary_tile(i, c0, c1, c2, x0, x1, x2, f0, f1, f2)
-            acc, total, top = _attend(
-                q, k_base, v_base, bias, k_token, v_token, members, low, high, p0, p1, p2,
-                t0 + i0 * BOX[0], t1 + i1 * BOX[1], t2 + i2 * BOX[2],
-                r0, r1, r2, n0, n1, n2, L1, L2, scale, acc, total, top, WINDOW, STRIDE, DILATION, CAUSAL, ACTIVE, TILE,
-                DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, WIDE, True, MASK_TYPE, PRECISION)  # fmt: skip
+            ahead = tiles_ahead(i0, i1, i2, L1, L2, BOX, DILATION, WIDE)
+            acc, total, top = attend(
+                q, k_first + ahead * k_token, v_first + ahead * v_token, bias, members, low, high, p0, p1, p2,
+                t0 + i0 * BOX[0], t1 + i1 * BOX[1], t2 + i2 * BOX[2], n0, n1, n2, scale, acc, total, top,
+                WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, True,
+                MASK_TYPE, PRECISION)  # fmt: skip
     if HAS_EXTRA:
         ek_base = extra_k_ptr + batch * ek_batch + (head // GROUP) * ek_head
         ev_base = extra_v_ptr + batch * ev_batch + (head // GROUP) * ev_head

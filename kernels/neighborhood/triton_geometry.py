@@ -129,6 +129,26 @@ def full_range(low, high, inner_low, inner_high, STEP: tl.constexpr):
 
 
 @triton.jit
+def next_tile(i0, i1, i2, x1, x2, f1, f2):
+    """Step to the next full tile, row-major; f1 x f2 of them from x1, x2 on in each slab."""
+    i2 = i2 + 1
+    row = i2 == x2 + f2
+    i2 = tl.where(row, x2, i2)
+    i1 = tl.where(row, i1 + 1, i1)
+    slab = i1 == x1 + f1
+    return tl.where(slab, i0 + 1, i0), tl.where(slab, x1, i1), i2
+
+
+@triton.jit
+def tiles_ahead(i0, i1, i2, L1, L2, BOX: tl.constexpr, DILATION: tl.constexpr, WIDE: tl.constexpr):
+    """Tokens between a tile of candidates and the one numbered i0, i1, i2 after it along the axes."""
+    ahead = (i0 * (BOX[0] * DILATION[0]) * L1 + i1 * (BOX[1] * DILATION[1])) * L2 + i2 * (BOX[2] * DILATION[2])
+    if WIDE:
+        ahead = ahead.to(tl.int64)
+    return ahead
+
+
+@triton.jit
 def boundary_tile(i, c0, c1, c2, x0, x1, x2, f0, f1, f2):
     """Decode the number of a tile that is not full: whole slabs outside, then rows, then what is left in full rows."""
     slab = c1 * c2
@@ -156,40 +176,57 @@ def boundary_tile(i, c0, c1, c2, x0, x1, x2, f0, f1, f2):
 
 
 @triton.jit
-def slot_ends(a0, a1, a2, n0, n1, n2, TILE: tl.constexpr, SLOTS: tl.constexpr, WINDOW: tl.constexpr,
-              STRIDE: tl.constexpr, CAUSAL: tl.constexpr, INVERSE: tl.constexpr):  # fmt: skip
-    """Ends of what matters along the axis of each slot.
-
-    The slots of a tile are its positions along axis 2, then along axis 1, then along axis 0.
-    """
+def slot_ends(a0, a1, a2, n0, n1, n2, TILE: tl.constexpr, ACTIVE: tl.constexpr, SLOTS: tl.constexpr,
+              WINDOW: tl.constexpr, STRIDE: tl.constexpr, CAUSAL: tl.constexpr, INVERSE: tl.constexpr):  # fmt: skip
+    """Ends of what matters along the axis of each slot."""
+    START1: tl.constexpr = TILE[2]
+    START0: tl.constexpr = TILE[2] + (TILE[1] if ACTIVE[1] else 0)
     slot = tl.arange(0, SLOTS)
     p2 = tl.minimum(a2 + slot, n2 - 1)
-    p1 = tl.minimum(a1 + tl.maximum(slot - TILE[2], 0), n1 - 1)
-    p0 = tl.minimum(a0 + tl.maximum(slot - (TILE[2] + TILE[1]), 0), n0 - 1)
     low = low_end(p2, n2, WINDOW[2], STRIDE[2], CAUSAL[2], INVERSE)
     high = high_end(p2, n2, WINDOW[2], STRIDE[2], CAUSAL[2], INVERSE)
-    on1, on0 = slot >= TILE[2], slot >= TILE[2] + TILE[1]
-    low = tl.where(on1, low_end(p1, n1, WINDOW[1], STRIDE[1], CAUSAL[1], INVERSE), low)
-    high = tl.where(on1, high_end(p1, n1, WINDOW[1], STRIDE[1], CAUSAL[1], INVERSE), high)
-    low = tl.where(on0, low_end(p0, n0, WINDOW[0], STRIDE[0], CAUSAL[0], INVERSE), low)
-    high = tl.where(on0, high_end(p0, n0, WINDOW[0], STRIDE[0], CAUSAL[0], INVERSE), high)
+    if ACTIVE[1]:
+        p1 = tl.minimum(a1 + tl.maximum(slot - START1, 0), n1 - 1)
+        low = tl.where(slot >= START1, low_end(p1, n1, WINDOW[1], STRIDE[1], CAUSAL[1], INVERSE), low)
+        high = tl.where(slot >= START1, high_end(p1, n1, WINDOW[1], STRIDE[1], CAUSAL[1], INVERSE), high)
+    if ACTIVE[0]:
+        p0 = tl.minimum(a0 + tl.maximum(slot - START0, 0), n0 - 1)
+        low = tl.where(slot >= START0, low_end(p0, n0, WINDOW[0], STRIDE[0], CAUSAL[0], INVERSE), low)
+        high = tl.where(slot >= START0, high_end(p0, n0, WINDOW[0], STRIDE[0], CAUSAL[0], INVERSE), high)
     return low, high
 
 
 @triton.jit
-def slot_members(TILE: tl.constexpr, SLOTS: tl.constexpr, TYPE: tl.constexpr):
-    """One-hot rows (positions of a tile, slots): which slot a position takes along each axis."""
+def slot_members(TILE: tl.constexpr, ACTIVE: tl.constexpr, SLOTS: tl.constexpr, TYPE: tl.constexpr):
+    """One-hot rows (positions of a tile, slots): which slot a position takes along each axis.
+
+    The slots of a tile are its positions along axis 2, then along axis 1, then along axis 0; axes of length 1 have none.
+    """
+    START1: tl.constexpr = TILE[2]
+    START0: tl.constexpr = TILE[2] + (TILE[1] if ACTIVE[1] else 0)
     m0, m1, m2 = split(tl.arange(0, TILE[0] * TILE[1] * TILE[2]), TILE[1], TILE[2])
     slot = tl.arange(0, SLOTS)[None, :]
-    mine = (slot == m2[:, None]) | (slot == m1[:, None] + TILE[2]) | (slot == m0[:, None] + (TILE[2] + TILE[1]))
+    mine = slot == m2[:, None]
+    if ACTIVE[1]:
+        mine = mine | (slot == m1[:, None] + START1)
+    if ACTIVE[0]:
+        mine = mine | (slot == m0[:, None] + START0)
     return tl.where(mine, 1.0, 0.0).to(TYPE)
 
 
 @triton.jit
-def slot_penalty(t0, t1, t2, low, high, TILE: tl.constexpr, SLOTS: tl.constexpr, TYPE: tl.constexpr):
+def slot_penalty(t0, t1, t2, there, low, high, TILE: tl.constexpr, ACTIVE: tl.constexpr, SLOTS: tl.constexpr,
+                 TYPE: tl.constexpr):  # fmt: skip
     """Penalty (slots, candidates): 0 where the candidate matters along the slot's axis, and hugely negative elsewhere."""
+    START1: tl.constexpr = TILE[2]
+    START0: tl.constexpr = TILE[2] + (TILE[1] if ACTIVE[1] else 0)
     slot = tl.arange(0, SLOTS)[:, None]
-    t = tl.where(slot < TILE[2], t2[None, :], tl.where(slot < TILE[2] + TILE[1], t1[None, :], t0[None, :]))
+    # A candidate outside the grid is before every window.
+    t = tl.where(there, t2, -1)[None, :]
+    if ACTIVE[1]:
+        t = tl.where(slot >= START1, t1[None, :], t)
+    if ACTIVE[0]:
+        t = tl.where(slot >= START0, t0[None, :], t)
     return tl.where((t >= low[:, None]) & (t <= high[:, None]), 0.0, -1e30).to(TYPE)
 
 
