@@ -1,12 +1,12 @@
-"""Attention kernels: functions on tensors, differentiable, with a plain oracle beside each. Imports nothing heavy itself."""
+"""Attention kernels: functions on tensors, differentiable, with a plain oracle beside each."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from foveate.kernels.dynamic.op import dynamic_neighborhood
-    from foveate.kernels.neighborhood.natten import na1d, na2d, na3d
     from foveate.kernels.neighborhood.merge import merge_attentions
+    from foveate.kernels.neighborhood.natten import na1d, na2d, na3d
     from foveate.kernels.neighborhood.op import neighborhood_attention
     from foveate.kernels.routing.op import block_sparse_attention, routed_attention
     from foveate.kernels.simulate import simulate

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import Generic, TypeVar
 
 import torch
+from torch import Tensor
 
 Problem = TypeVar("Problem")
 
@@ -52,7 +53,9 @@ def pick(backends: Sequence[Backend[Problem]], problem: Problem, wanted: str | N
             if backend.name == wanted:
                 reason = backend.can_run(problem)
                 if reason:
-                    raise RuntimeError(f"backend {wanted!r} cannot run this: {reason}; leave backend out to have one chosen")
+                    raise RuntimeError(
+                        f"backend {wanted!r} cannot run this: {reason}; leave backend out to have one chosen"
+                    )
                 return wanted
         raise ValueError(f"backend must be one of {names} or None, got {wanted!r}")
     reasons = []
@@ -71,6 +74,7 @@ def triton_interpreted() -> bool:
     return os.environ.get("TRITON_INTERPRET", "0").lower() in ("1", "true", "on", "yes")
 
 
+@lru_cache(maxsize=256)
 def triton_missing(device: torch.device, dtype: torch.dtype) -> str:
     """Say why a Triton kernel cannot run on tensors like these.
 
@@ -92,6 +96,31 @@ def triton_missing(device: torch.device, dtype: torch.dtype) -> str:
     if _capability(device.index or 0) < (8, 0):
         return "Triton kernels need a GPU of compute capability 8.0 (Ampere) or newer"
     return ""
+
+
+def is_plain_call(*tensors: Tensor | None) -> bool:
+    """Tell whether nobody watches: no compiler, tracer, transform, mode or tensor subclass.
+
+    Then an operator may start its kernels without going through torch's registry, which costs more time than a small
+    kernel does.
+
+    Args:
+        tensors: Arguments of the call; None counts as plain.
+
+    Returns:
+        True when that is certain.
+    """
+    if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None or _watchers() > 0:
+        return False
+    return all(t is None or (type(t) in _PLAIN and not _is_wrapped(t)) for t in tensors)
+
+
+_PLAIN = (Tensor, torch.nn.Parameter)
+# Both are internal to torch; a version without them counts as watched.
+_watchers: Callable[[], int] = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)
+_is_wrapped: Callable[[Tensor], bool] = getattr(
+    getattr(torch._C, "_functorch", None), "is_functorch_wrapped_tensor", lambda tensor: True
+)
 
 
 @lru_cache(maxsize=64)

@@ -1,8 +1,8 @@
-"""Which keys a query sees: windows, strides, dilation and causality along each axis (Generalized Neighborhood Attention).
+"""Which keys a query sees: windows, strides, dilation and causality along each axis.
 
 Axes are independent: a query attends to the product of what it sees along each of them. A dilation d splits an axis
 into d residue classes (indices r, r + d, r + 2d, ...) that never meet, so everything below speaks of positions inside
-one class. Source: NATTEN 0.21, whose windows the tests compare.
+one class. Source: Generalized Neighborhood Attention as NATTEN 0.21 has it; the tests compare its windows.
 """
 
 from dataclasses import dataclass
@@ -29,6 +29,14 @@ class Axis:
     stride: int = 1
     dilation: int = 1
     causal: bool = False
+
+    def __post_init__(self) -> None:
+        # Axes are part of every key that a prepared kernel is looked up by.
+        numbers = (self.length, self.window, self.stride, self.dilation, self.causal)
+        object.__setattr__(self, "_hash", hash(numbers))
+
+    def __hash__(self) -> int:
+        return self._hash  # type: ignore[attr-defined]
 
     @property
     def is_dense(self) -> bool:

@@ -6,13 +6,14 @@ beside inputs and outputs depends on the windows, not on the grid. Results are t
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from foveate.kernels.neighborhood import cpu_tiles
 from foveate.kernels.neighborhood.cpu_block import attend, attend_backward
 from foveate.kernels.neighborhood.cpu_masks import Masks
-from foveate.kernels.neighborhood.cpu_plan import plan
-from foveate.kernels.neighborhood.problem import Inputs, Problem, describe
+from foveate.kernels.neighborhood.cpu_plan import describe, plan
+from foveate.kernels.neighborhood.problem import Inputs, Problem
 from foveate.kernels.window import Axis
 
 _DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
@@ -87,7 +88,7 @@ def backward(
     """
     problem = describe(inputs, axes)
     if not inputs.query.numel():
-        return Inputs(*(None if tensor is None else torch.zeros_like(tensor) for tensor in inputs))
+        return _like(inputs, [None if tensor is None else torch.zeros_like(tensor) for tensor in inputs])
     if d_lse is not None and not bool(d_lse.any()):
         d_lse = None
     runs, masks = plan(problem, way), Masks(problem, inputs.bias)
@@ -95,18 +96,46 @@ def backward(
     if runs is not None:
         d_query, d_key, d_value = cpu_tiles.backward(inputs, results, problem, runs, masks, scale)
     else:
-        flat = [None if tensor is None else tensor.contiguous().flatten(1, len(axes)) for tensor in results]
+        first, second, third = (tensor.contiguous().flatten(1, len(axes)) for tensor in results[:3])
+        flat = first, second, third, None if d_lse is None else d_lse.flatten(1, len(axes))
         tokens = _tokens(inputs, len(axes))
         d_query, d_key, d_value, d_scores = attend_backward(*tokens, flat, masks.of(axes), scale, problem.has_bias)
         masks.collect(axes, d_scores)
     count = inputs.key.shape[1:-2].numel()
     grads = [d_query, d_key[:, :count], d_value[:, :count], masks.bias_gradient(), d_key[:, count:], d_value[:, count:]]
-    return Inputs(
-        *(
-            None if tensor is None or grad is None else grad.to(tensor.dtype).reshape(tensor.shape).contiguous()
-            for tensor, grad in zip(inputs, grads, strict=True)
-        )
-    )
+    return _like(inputs, grads)
+
+
+def _like(inputs: Inputs, grads: list[Tensor | None]) -> Inputs:
+    """Give gradients the types and shapes of the inputs, and no gradient to what is missing."""
+    pairs = zip(inputs, grads, strict=True)
+    done = [None if a is None or b is None else b.to(a.dtype).reshape(a.shape).contiguous() for a, b in pairs]
+    query, key, value = (tensor for tensor in done[:3] if tensor is not None)
+    return Inputs(query, key, value, *done[3:])
+
+
+def attend_plainly(inputs: Inputs, axes: tuple[Axis, ...], scale: float) -> Tensor | None:
+    """Attend by torch's own attention, where that is the quickest and can be left to autograd.
+
+    On small grids the work is less than what it costs to go through an operator of our own.
+
+    Args:
+        inputs: The tensors.
+        axes: Windows along each axis.
+        scale: Factor of the scores before the softmax.
+
+    Returns:
+        Output (batch, *spatial, heads, dim_v), differentiable; None where ``forward`` is the way to go.
+    """
+    problem = describe(inputs, axes)
+    alike = problem.heads == problem.heads_kv and problem.dim == problem.dim_v
+    if torch.compiler.is_compiling() or not alike or not inputs.query.numel() or plan(problem) is not None:
+        return None
+    query, key, value = (tensor.transpose(1, 2) for tensor in _tokens(inputs, len(axes)))
+    mask = Masks(problem, inputs.bias).of(axes)
+    mask = None if mask is None else mask[None].to(problem.dtype)
+    out = F.scaled_dot_product_attention(query, key, value, mask, scale=scale)
+    return out.transpose(1, 2).reshape(inputs.query.shape)
 
 
 def _tokens(inputs: Inputs, rank: int) -> tuple[Tensor, Tensor, Tensor]:

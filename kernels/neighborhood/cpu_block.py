@@ -2,15 +2,13 @@
 
 Torch's flash attention for CPUs does the work where it can: it returns the logarithm of the softmax's denominator and
 has a backward. Plain matrix products stand in where it cannot (value channels that differ from key channels, gradients
-of scores or of that logarithm) and for small blocks, where they are quicker.
+of scores or of that logarithm).
 """
 
 import torch
 from torch import Tensor
 
 Results = tuple[Tensor, Tensor, Tensor, Tensor | None]
-
-_SMALL_SCORES = 1 << 16
 
 
 def _fold(tensor: Tensor, heads_kv: int) -> Tensor:
@@ -49,7 +47,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale
     """
     heads, heads_kv = query.shape[2], key.shape[2]
     q, k, v = _fold(query, heads_kv), key.transpose(1, 2), value.transpose(1, 2)
-    if _has_flash(query, value) and (q.shape[-2] * k.shape[-2] * heads_kv * len(q) > _SMALL_SCORES):
+    if _has_flash(query, value):
         out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
             q, k, v, 0.0, False, attn_mask=None if mask is None else mask[None], scale=scale
         )
@@ -90,8 +88,7 @@ def attend_backward(
     heads, heads_kv = query.shape[2], key.shape[2]
     q, grad = _fold(query, heads_kv), _fold(d_out, heads_kv)
     k, v = key.transpose(1, 2), value.transpose(1, 2)
-    large = q.shape[-2] * k.shape[-2] * heads_kv * len(q) > _SMALL_SCORES
-    if _has_flash(query, value) and large and d_lse is None and not wants_scores:
+    if _has_flash(query, value) and d_lse is None and not wants_scores:
         rest = _fold(out, heads_kv), _fold(lse[..., None], heads_kv)[..., 0]
         d_q, d_k, d_v = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(
             grad, q, k, v, *rest, 0.0, False, attn_mask=None if mask is None else mask[None], scale=scale

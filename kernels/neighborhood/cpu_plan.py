@@ -18,7 +18,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from foveate.kernels.neighborhood.problem import Problem
+from foveate.kernels.neighborhood.problem import Inputs, Problem
 from foveate.kernels.window import Axis, spans
 
 CHUNK_BYTES = 3 << 19
@@ -78,6 +78,31 @@ class Run:
 
 
 _Group = tuple[Stretch, Tensor, Tensor]
+
+
+def describe(inputs: Inputs, axes: tuple[Axis, ...]) -> Problem:
+    """Describe a call.
+
+    Args:
+        inputs: Its tensors.
+        axes: Its windows.
+
+    Returns:
+        The description.
+    """
+    query, key, value, bias, extra, _ = inputs
+    return Problem(
+        batch=query.shape[0],
+        axes=axes,
+        heads=query.shape[-2],
+        heads_kv=key.shape[-2],
+        dim=query.shape[-1],
+        dim_v=value.shape[-1],
+        dtype=query.dtype,
+        device=query.device,
+        has_bias=bias is not None,
+        extra_tokens=0 if extra is None else extra.shape[1],
+    )
 
 
 @lru_cache(maxsize=64)

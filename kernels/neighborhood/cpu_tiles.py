@@ -62,15 +62,20 @@ def backward(
         Gradients of query (batch, tokens, heads * dim), key and value (batch, tokens + extra, heads_kv * dim or dim_v).
     """
     query, key, value = _rows(inputs)
-    rows = [None if tensor is None else tensor.reshape(len(query), -1) for tensor in results]
+    out, lse, d_out = (tensor.reshape(len(query), -1) for tensor in results[:3])
+    d_lse = None if results[3] is None else results[3].reshape(len(query), -1)
     d_query = torch.empty_like(query, memory_format=torch.contiguous_format)
     d_key, d_value = (torch.zeros(tensor.shape, dtype=masks.dtype, device=tensor.device) for tensor in (key, value))
     for run in runs:
         mask, d_scores = masks.of(run.stretches), None
         for queries, keys in _chunks(problem, run, backward=True):
             tile = _tile(query, key, value, queries, keys, problem)
-            parts = [None if tensor is None else _gather(tensor, queries, problem.heads) for tensor in rows]
-            ends = parts[0], _last(parts[1]), parts[2], _last(parts[3])
+            ends = (
+                _gather(out, queries, problem.heads),
+                _gather(lse, queries, problem.heads)[..., 0],
+                _gather(d_out, queries, problem.heads),
+                None if d_lse is None else _gather(d_lse, queries, problem.heads)[..., 0],
+            )
             d_q, d_k, d_v, part = attend_backward(*tile, ends, mask, scale, problem.has_bias)
             d_query.index_copy_(0, queries.flatten(), d_q.reshape(-1, d_query.shape[1]).to(d_query.dtype))
             d_key.index_add_(0, keys.flatten(), d_k.reshape(-1, d_key.shape[1]).to(d_key.dtype))
@@ -126,7 +131,3 @@ def _tile(
 
 def _gather(rows: Tensor, index: Tensor, heads: int) -> Tensor:
     return rows.index_select(0, index.flatten()).view(*index.shape, heads, -1)
-
-
-def _last(tensor: Tensor | None) -> Tensor | None:
-    return None if tensor is None else tensor[..., 0]

@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from foveate.kernels.dispatch import Backend, pick, triton_missing
+from foveate.kernels.dispatch import Backend, is_plain_call, pick, triton_missing
 from foveate.kernels.neighborhood import cpu, reference
-from foveate.kernels.neighborhood.problem import Inputs, Problem, describe
+from foveate.kernels.neighborhood.problem import Inputs, Problem
 from foveate.kernels.window import Axis, check_axes
 
 # Shared memory and registers of a program hold a head of this size, and no larger.
@@ -81,69 +82,129 @@ def neighborhood_attention(
         Hassani et al., "Generalized Neighborhood Attention", 2025; windows as in NATTEN 0.21, which refuses windows
         of 1. The bias is that of Hassani et al., "Neighborhood Attention Transformer", CVPR 2023.
     """
-    inputs = Inputs(*_autocast(q, k, v, rel_pos_bias, extra_keys, extra_values))
-    axes = _check(inputs, window, stride, dilation, causal)
+    inputs = _autocast(Inputs(q, k, v, rel_pos_bias, extra_keys, extra_values))
     if scale is None:
         scale = q.shape[-1] ** -0.5
     if not (isinstance(scale, (int, float)) and 0 < scale < math.inf):
         raise ValueError(f"scale must be a positive number, got {scale!r}: leave it out for dim ** -0.5")
-    chosen = pick(BACKENDS, describe(inputs, axes), backend)
-    if q.numel() == 0 or v.numel() == 0:
-        chosen = "reference"
+    plain = is_plain_call(*inputs)
+    numbers = (_frozen(window), _frozen(stride), _frozen(dilation), _frozen(causal))
+    axes, chosen = (_resolve_again if plain else _resolve)(_facts(inputs), *numbers, backend)
     if chosen == "reference":
         out, lse = reference.forward(inputs, axes, float(scale))
+    elif plain and torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs):
+        out, lse = _Attention.apply(*inputs, axes, float(scale), chosen)
+    elif plain:
+        out, lse = _module(chosen).forward(inputs, axes, float(scale))
     else:
         out, lse = _forward(*inputs, *_numbers(axes), float(scale), chosen)
     return (out, lse) if return_lse else out
 
 
-def _autocast(*tensors: Tensor | None) -> list[Tensor | None]:
-    """Cast as autocast asks, as for torch's own attention."""
-    kind = next(tensor for tensor in tensors if tensor is not None).device.type
+class _Attention(torch.autograd.Function):
+    """The same as the operator below, for plain tensors: torch's registry takes longer than a small kernel."""
+
+    @staticmethod
+    def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, Tensor]:
+        *inputs, axes, scale, backend = arguments
+        out, lse = _module(backend).forward(Inputs(*inputs), axes, scale)
+        ctx.save_for_backward(*inputs, out, lse)
+        ctx.rest = axes, scale, backend
+        ctx.set_materialize_grads(False)
+        return out, lse
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, d_out: Tensor | None, d_lse: Tensor | None) -> tuple[Any, ...]:
+        *inputs, out, lse = ctx.saved_tensors
+        axes, scale, backend = ctx.rest
+        if d_out is None and d_lse is None:
+            return (None,) * 9
+        d_out = torch.zeros_like(out) if d_out is None else d_out
+        return (*_module(backend).backward(Inputs(*inputs), out, lse, d_out, d_lse, axes, scale), None, None, None)
+
+
+Facts = tuple[tuple[tuple[int, ...], torch.dtype, torch.device] | None, ...]
+
+
+def _facts(inputs: Inputs) -> Facts:
+    """List shape, type and device of each tensor."""
+    return tuple(None if t is None else (tuple(t.shape), t.dtype, t.device) for t in inputs)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _resolve(
+    facts: Facts, window: Any, stride: Any, dilation: Any, causal: Any, backend: str | None
+) -> tuple[tuple[Axis, ...], str]:
+    """Check a call and choose its backend."""
+    axes = _check(facts, window, stride, dilation, causal)
+    query, key, value, bias, extra, _ = facts
+    if query is None or key is None or value is None:
+        raise TypeError("q, k and v must be tensors, got None")
+    (batch, *_, heads, dim), dtype, device = query
+    problem = Problem(
+        batch, axes, heads, key[0][-2], dim, value[0][-1], dtype, device, bias is not None, extra[0][1] if extra else 0
+    )
+    chosen = pick(BACKENDS, problem, backend)
+    return axes, "reference" if math.prod(query[0]) == 0 or math.prod(value[0]) == 0 else chosen
+
+
+# Typed, since 7.0 equals 7 and 1 equals True, and neither may pass for the other.
+_resolve_again = lru_cache(maxsize=1024, typed=True)(_resolve)
+
+
+def _autocast(inputs: Inputs) -> Inputs:
+    """Cast as autocast asks, as for torch's own attention; the bias stays as it is."""
+    kind = inputs.query.device.type
     if not torch.is_autocast_enabled(kind):
-        return list(tensors)
+        return inputs
     dtype = torch.get_autocast_dtype(kind)
-    return [t.to(dtype) if t is not None and t.dtype in (torch.float32, torch.float16) else t for t in tensors]
+    cast = [t.to(dtype) if t is not None and t.dtype in (torch.float32, torch.float16) else t for t in inputs]
+    return Inputs(cast[0], cast[1], cast[2], inputs.bias, cast[4], cast[5])  # type: ignore[arg-type]
 
 
-def _check(inputs: Inputs, window: Any, stride: Any, dilation: Any, causal: Any) -> tuple[Axis, ...]:
-    q, k, v, bias, extra_k, extra_v = inputs
-    if not 4 <= q.dim() <= 6:
+def _check(facts: Facts, window: Any, stride: Any, dilation: Any, causal: Any) -> tuple[Axis, ...]:
+    names = ("q", "k", "v", "rel_pos_bias", "extra_keys", "extra_values")
+    shapes = [() if fact is None else fact[0] for fact in facts]
+    q, k, v, bias, extra_k, extra_v = shapes
+    if not 4 <= len(q) <= 6:
         raise ValueError(
-            f"q must be (batch, *spatial, heads, dim) with 1 to 3 spatial axes, got shape {tuple(q.shape)}: "
+            f"q must be (batch, *spatial, heads, dim) with 1 to 3 spatial axes, got shape {q}: "
             "put heads before dim, and unsqueeze a missing batch"
         )
-    for name, tensor in (("k", k), ("v", v)):
-        if tensor.shape[:-2] != q.shape[:-2]:
-            raise ValueError(f"{name} must have the batch and grid of q, {tuple(q.shape[:-2])}, got {tuple(tensor.shape)}")
-    if k.shape[-1] != q.shape[-1]:
-        raise ValueError(f"q and k must have equal head dims, got {q.shape[-1]} and {k.shape[-1]}")
-    if k.shape[-2] != v.shape[-2] or k.shape[-2] == 0 or q.shape[-2] % k.shape[-2]:
+    for name, shape in (("k", k), ("v", v)):
+        if shape[:-2] != q[:-2]:
+            raise ValueError(f"{name} must have the batch and grid of q, {q[:-2]}, got shape {shape}")
+    if k[-1] != q[-1]:
+        raise ValueError(f"q and k must have equal head dims, got {q[-1]} and {k[-1]}")
+    if k[-2] != v[-2] or k[-2] == 0 or q[-2] % k[-2]:
         raise ValueError(
-            f"k and v must have the same number of heads, one that divides those of q, got {k.shape[-2]} and "
-            f"{v.shape[-2]} for {q.shape[-2]}"
+            f"k and v must have the same number of heads, one that divides the {q[-2]} of q, got {k[-2]} and {v[-2]}"
         )
-    axes = check_axes(tuple(q.shape[1:-2]), window, stride, dilation, causal)
-    if (extra_k is None) != (extra_v is None):
+    axes = check_axes(q[1:-2], window, stride, dilation, causal)
+    if (facts[4] is None) != (facts[5] is None):
         raise ValueError("extra_keys and extra_values must come together: one of them is missing")
-    if extra_k is not None and extra_v is not None:
-        wanted = ((q.shape[0], extra_k.shape[1], *k.shape[-2:]), (q.shape[0], extra_k.shape[1], *v.shape[-2:]))
-        if (tuple(extra_k.shape), tuple(extra_v.shape)) != wanted:
+    if facts[4] is not None:
+        wanted = ((q[0], extra_k[1], *k[-2:]), (q[0], extra_k[1], *v[-2:])) if len(extra_k) == 4 else ((), ())
+        if (extra_k, extra_v) != wanted:
             raise ValueError(
-                f"extra_keys and extra_values must be (batch, tokens, heads_kv, dim), here {wanted[0]} and {wanted[1]}, "
-                f"got {tuple(extra_k.shape)} and {tuple(extra_v.shape)}"
+                f"extra_keys and extra_values must be (batch, tokens, heads_kv, dim), here ({q[0]}, tokens, {k[-2]}, "
+                f"{k[-1]} and {v[-1]}), got {extra_k} and {extra_v}"
             )
-    if bias is not None and tuple(bias.shape) != (q.shape[-2], *(2 * axis.window - 1 for axis in axes)):
-        wanted_bias = (q.shape[-2], *(2 * axis.window - 1 for axis in axes))
-        raise ValueError(f"rel_pos_bias must be (heads, 2 * window - 1, ...), here {wanted_bias}, got {tuple(bias.shape)}")
-    names = ("q", "k", "v", "rel_pos_bias", "extra_keys", "extra_values")
-    for name, tensor in zip(names, inputs, strict=True):
-        if tensor is not None and (tensor.device != q.device):
-            raise ValueError(f"all tensors must be on one device, got q on {q.device} and {name} on {tensor.device}")
-        if tensor is not None and not tensor.is_floating_point():
-            raise TypeError(f"{name} must be floating point, got {tensor.dtype}")
-        if tensor is not None and tensor.dtype != q.dtype and name != "rel_pos_bias":
-            raise TypeError(f"all tensors must have one type, got {q.dtype} for q and {tensor.dtype} for {name}")
+    wanted_bias = (q[-2], *(2 * axis.window - 1 for axis in axes))
+    if facts[3] is not None and bias != wanted_bias:
+        raise ValueError(f"rel_pos_bias must be (heads, 2 * window - 1, ...), here {wanted_bias}, got {bias}")
+    _, dtype, device = facts[0] or ((), None, None)
+    for name, fact in zip(names, facts, strict=True):
+        if fact is not None and fact[2] != device:
+            raise ValueError(f"all tensors must be on one device, got q on {device} and {name} on {fact[2]}")
+        if fact is not None and not fact[1].is_floating_point:
+            raise TypeError(f"{name} must be floating point, got {fact[1]}")
+        if fact is not None and fact[1] != dtype and name != "rel_pos_bias":
+            raise TypeError(f"all tensors must have one type, got {dtype} for q and {fact[1]} for {name}")
     return axes
 
 
@@ -242,7 +303,9 @@ def _differentiate(ctx: Any, d_out: Tensor | None, d_lse: Tensor | None) -> tupl
 _forward.register_autograd(_differentiate, setup_context=_save)
 
 
-def _over_batches(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
+def _over_batches(
+    info: Any, in_dims: tuple[Any, ...], *arguments: Any
+) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
     """Run a vmapped call as one call of a larger batch."""
     if in_dims[3] is not None:
         raise RuntimeError("vmap over rel_pos_bias is not possible: call the function once for each bias")

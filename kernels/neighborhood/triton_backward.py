@@ -1,9 +1,13 @@
-"""Backward kernels of neighborhood attention. No atomics: every gradient is summed by one program, always in one order.
+"""Backward kernels of neighborhood attention, without atomics: one program sums a gradient, always in one order.
 
 The kernel of d_query walks the keys of a tile of queries as the forward does (3 products, 6 M N dim operations), and
-leaves delta = sum(out * d_out) - d_lse behind. The kernel of d_key and d_value walks the queries that see a tile of keys
-(4 products, 8 M N dim); which ones they are is known in closed form. Probabilities are computed again from the logsumexp.
+leaves delta = sum(out * d_out) - d_lse behind. The kernel of d_key and d_value walks the queries that see a tile of
+keys (4 products, 8 M N dim); which ones they are is known in closed form. Probabilities are computed again from the
+logsumexp.
 """
+
+# Kernels have no types that mypy knows.
+# mypy: disallow-untyped-defs=False
 
 import triton
 import triton.language as tl
@@ -13,12 +17,15 @@ from foveate.kernels.neighborhood.triton_geometry import (
     boundary_tile,
     full_range,
     locate,
+    matters,
     next_tile,
     reach,
     reciprocal,
     run_through,
     slot_ends,
     slot_members,
+    slot_penalty,
+    slot_values,
     split,
     tiles_ahead,
     token_number,
@@ -45,7 +52,9 @@ def query_step(q, g, k_at, v_at, bias, members, low, high, p0, p1, p2, t0, t1, t
         s = tl.dot(q, tl.trans(k), input_precision=PRECISION)
     s = s * scale
     if HAS_BIAS:
-        pairs = bias_of_pairs(bias, p0[:, None], p1[:, None], p2[:, None], t0[None, :], t1[None, :], t2[None, :], WINDOW)
+        pairs = bias_of_pairs(
+            bias, p0[:, None], p1[:, None], p2[:, None], t0[None, :], t1[None, :], t2[None, :], WINDOW
+        )
         s = s + pairs * 1.4426950408889634
     p = tl.exp2(s - lse[:, None])
     slope = p * (tl.dot(g, tl.trans(v), input_precision=PRECISION) - delta[:, None])
@@ -127,7 +136,7 @@ def neighborhood_bwd_query_kernel(
         k_first, v_first = k_base + row[:, None] * k_token + d[None, :], v_base + row[:, None] * v_token + dv[None, :]
         full = f0 * f1 * f2
         i0, i1, i2 = x0, x1, x2
-        for _ in range(0, full):
+        for _ in range(full):
             ahead = tiles_ahead(i0, i1, i2, L1, L2, BOX, DILATION, WIDE)
             acc = query_step(
                 q, g, k_first + ahead * k_token, v_first + ahead * v_token, bias, members, low, high, p0, p1, p2,
@@ -135,7 +144,7 @@ def neighborhood_bwd_query_kernel(
                 WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, False,
                 MASK_TYPE, PRECISION)  # fmt: skip
             i0, i1, i2 = next_tile(i0, i1, i2, x1, x2, f1, f2)
-        for i in range(0, c0 * c1 * c2 - full):
+        for i in range(c0 * c1 * c2 - full):
             i0, i1, i2 = boundary_tile(i, c0, c1, c2, x0, x1, x2, f0, f1, f2)
             ahead = tiles_ahead(i0, i1, i2, L1, L2, BOX, DILATION, WIDE)
             acc = query_step(
@@ -148,8 +157,14 @@ def neighborhood_bwd_query_kernel(
         ev_base = extra_v_ptr + batch * ev_batch + (head // GROUP) * ev_head
         for start in range(0, extra, BLOCK_N):
             e = start + tl.arange(0, BLOCK_N)
-            k = tl.load(ek_base + e[:, None] * ek_token + d[None, :], mask=(e < extra)[:, None] & (d < DIM)[None, :], other=0.0)
-            v = tl.load(ev_base + e[:, None] * ev_token + dv[None, :], mask=(e < extra)[:, None] & (dv < DIM_V)[None, :], other=0.0)
+            k = tl.load(
+                ek_base + e[:, None] * ek_token + d[None, :], mask=(e < extra)[:, None] & (d < DIM)[None, :], other=0.0
+            )
+            v = tl.load(
+                ev_base + e[:, None] * ev_token + dv[None, :],
+                mask=(e < extra)[:, None] & (dv < DIM_V)[None, :],
+                other=0.0,
+            )
             s = tl.dot(q, tl.trans(k), input_precision=PRECISION) * scale
             p = tl.where((e < extra)[None, :], tl.exp2(s - lse[:, None]), 0.0)
             slope = p * (tl.dot(g, tl.trans(v), input_precision=PRECISION) - delta[:, None])
@@ -160,33 +175,45 @@ def neighborhood_bwd_query_kernel(
 
 @triton.jit
 def key_step(k, v, q_at, g_at, lse_at, delta_at, bias, members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, scale,
-              d_k, d_v, WINDOW: tl.constexpr, STRIDE: tl.constexpr, CAUSAL: tl.constexpr, ACTIVE: tl.constexpr,
-              TILE: tl.constexpr, DIM: tl.constexpr, DIM_V: tl.constexpr, BLOCK_D: tl.constexpr,
-              BLOCK_DV: tl.constexpr, SLOTS: tl.constexpr, HAS_BIAS: tl.constexpr, MASKED: tl.constexpr,
-              MASK_TYPE: tl.constexpr, PRECISION: tl.constexpr):  # fmt: skip
+             d_k, d_v, WINDOW: tl.constexpr, STRIDE: tl.constexpr, CAUSAL: tl.constexpr, ACTIVE: tl.constexpr,
+             TILE: tl.constexpr, DIM: tl.constexpr, DIM_V: tl.constexpr, BLOCK_D: tl.constexpr,
+             BLOCK_DV: tl.constexpr, SLOTS: tl.constexpr, HAS_BIAS: tl.constexpr, MASKED: tl.constexpr,
+             MASK_TYPE: tl.constexpr, PRECISION: tl.constexpr):  # fmt: skip
     """Add what the queries at positions t give to d_key and d_value."""
     d, dv = tl.arange(0, BLOCK_D), tl.arange(0, BLOCK_DV)
+    there = (t0 < n0) & (t1 < n1) & (t2 < n2)
     if MASKED:
-        there = (t0 < n0) & (t1 < n1) & (t2 < n2)
         q = tl.load(q_at, mask=there[:, None] & (d < DIM)[None, :], other=0.0)
         g = tl.load(g_at, mask=there[:, None] & (dv < DIM_V)[None, :], other=0.0)
-        lse = tl.load(lse_at, mask=there, other=0.0)
-        delta = tl.load(delta_at, mask=there, other=0.0)
-        s = masked_scores(k, q, members, low, high, p0, p1, p2, t0, t1, t2, there, n0, n1, n2, WINDOW, STRIDE,
-                          CAUSAL, ACTIVE, TILE, SLOTS, True, MASK_TYPE, PRECISION)  # fmt: skip
+        lse, delta = tl.load(lse_at, mask=there, other=0.0), tl.load(delta_at, mask=there, other=0.0)
     else:
         q = tl.load(q_at) if BLOCK_D == DIM else tl.load(q_at, mask=(d < DIM)[None, :], other=0.0)
         g = tl.load(g_at) if BLOCK_DV == DIM_V else tl.load(g_at, mask=(dv < DIM_V)[None, :], other=0.0)
         lse, delta = tl.load(lse_at), tl.load(delta_at)
+    if SLOTS > 0:
+        # A number for each column costs a thread 16 loads and pointers of a 64 x 64 tile; as a product it costs none.
+        below = slot_values(lse * (-1.4426950408889634 / scale), TILE, ACTIVE, SLOTS, MASK_TYPE)
+        if MASKED:
+            below = below + slot_penalty(t0, t1, t2, there, low, high, TILE, ACTIVE, SLOTS, MASK_TYPE)
+        s = tl.dot(members, below, input_precision=PRECISION)
+        s = tl.dot(k, tl.trans(q), acc=s, input_precision=PRECISION) * scale
+        slope = tl.dot(members, slot_values(-delta, TILE, ACTIVE, SLOTS, MASK_TYPE), input_precision=PRECISION)
+        slope = tl.dot(v, tl.trans(g), acc=slope, input_precision=PRECISION)
+    else:
         s = tl.dot(k, tl.trans(q), input_precision=PRECISION)
-    s = s * scale
+        if MASKED:
+            ok = matters(p0, p1, p2, t0, t1, t2, n0, n1, n2, WINDOW, STRIDE, CAUSAL, ACTIVE, True)
+            s = tl.where(ok, s, -1e30)
+        s = s * scale - lse[None, :] * 1.4426950408889634
+        slope = tl.dot(v, tl.trans(g), input_precision=PRECISION) - delta[None, :]
     if HAS_BIAS:
-        pairs = bias_of_pairs(bias, t0[None, :], t1[None, :], t2[None, :], p0[:, None], p1[:, None], p2[:, None], WINDOW)
+        pairs = bias_of_pairs(
+            bias, t0[None, :], t1[None, :], t2[None, :], p0[:, None], p1[:, None], p2[:, None], WINDOW
+        )
         s = s + pairs * 1.4426950408889634
-    p = tl.exp2(s - lse[None, :] * 1.4426950408889634)
+    p = tl.exp2(s)
     d_v = tl.dot(p.to(g.dtype), g, acc=d_v, input_precision=PRECISION)
-    slope = p * (tl.dot(v, tl.trans(g), input_precision=PRECISION) - delta[None, :])
-    d_k = tl.dot(slope.to(q.dtype), q, acc=d_k, input_precision=PRECISION)
+    d_k = tl.dot((p * slope).to(q.dtype), q, acc=d_k, input_precision=PRECISION)
     return d_k, d_v
 
 
@@ -218,8 +245,12 @@ def neighborhood_bwd_key_kernel(
     token = token_number(p0, p1, p2, r0, r1, r2, L1, L2, DILATION).to(tl.int64)
     d, dv = tl.arange(0, BLOCK_D), tl.arange(0, BLOCK_DV)
     keep, keep_v = there[:, None] & (d < DIM)[None, :], there[:, None] & (dv < DIM_V)[None, :]
-    k = tl.load(k_ptr + batch * k_batch + kv_head * k_head + token[:, None] * k_token + d[None, :], mask=keep, other=0.0)
-    v = tl.load(v_ptr + batch * v_batch + kv_head * v_head + token[:, None] * v_token + dv[None, :], mask=keep_v, other=0.0)
+    k = tl.load(
+        k_ptr + batch * k_batch + kv_head * k_head + token[:, None] * k_token + d[None, :], mask=keep, other=0.0
+    )
+    v = tl.load(
+        v_ptr + batch * v_batch + kv_head * v_head + token[:, None] * v_token + dv[None, :], mask=keep_v, other=0.0
+    )
     members, low, high = there, there, there
     if SLOTS > 0:
         members = slot_members(TILE, ACTIVE, SLOTS, MASK_TYPE)
@@ -233,7 +264,7 @@ def neighborhood_bwd_key_kernel(
     c1, x1, f1 = full_range(b1, e1, f1, g1, BOX[1])
     c2, x2, f2 = full_range(b2, e2, f2, g2, BOX[2])
     full = f0 * f1 * f2
-    for member in range(0, GROUP):
+    for member in range(GROUP):
         head = kv_head * GROUP + member
         q_base, g_base = q_ptr + batch * q_batch + head * q_head, d_out_ptr + batch * g_batch + head * g_head
         lse_base, delta_base = lse_ptr + first + head, delta_ptr + first + head
@@ -261,7 +292,7 @@ def neighborhood_bwd_key_kernel(
             q_at, g_at = q_base + row[:, None] * q_token + d[None, :], g_base + row[:, None] * g_token + dv[None, :]
             lse_at, delta_at = lse_base + row * heads, delta_base + row * heads
             i0, i1, i2 = x0, x1, x2
-            for _ in range(0, full):
+            for _ in range(full):
                 ahead = tiles_ahead(i0, i1, i2, L1, L2, BOX, DILATION, WIDE)
                 d_k, d_v = key_step(
                     k, v, q_at + ahead * q_token, g_at + ahead * g_token, lse_at + ahead * heads,
@@ -270,7 +301,7 @@ def neighborhood_bwd_key_kernel(
                     WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, False,
                     MASK_TYPE, PRECISION)  # fmt: skip
                 i0, i1, i2 = next_tile(i0, i1, i2, x1, x2, f1, f2)
-            for i in range(0, c0 * c1 * c2 - full):
+            for i in range(c0 * c1 * c2 - full):
                 i0, i1, i2 = boundary_tile(i, c0, c1, c2, x0, x1, x2, f0, f1, f2)
                 ahead = tiles_ahead(i0, i1, i2, L1, L2, BOX, DILATION, WIDE)
                 d_k, d_v = key_step(

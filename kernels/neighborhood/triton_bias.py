@@ -7,6 +7,9 @@ each query costs about window operations more. Programs stride over the tiles of
 their own, heads * offsets * 4 bytes each, which torch adds up at the end.
 """
 
+# Kernels have no types that mypy knows.
+# mypy: disallow-untyped-defs=False
+
 from functools import lru_cache
 from math import prod
 from typing import Any

@@ -4,6 +4,9 @@ A program with E extra tokens does 8 E dim operations for 4 dim bytes of each qu
 the queries are cut into runs to fill the device; every run has its own partial sums, which torch adds up in one order.
 """
 
+# Kernels have no types that mypy knows.
+# mypy: disallow-untyped-defs=False
+
 from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from itertools import pairwise

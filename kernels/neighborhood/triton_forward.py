@@ -8,6 +8,9 @@ query's row of the scores starts as (its positions, one-hot) times (a penalty fo
 16 or 32 columns on the tensor cores; windows are products over axes, so this is exact.
 """
 
+# Kernels have no types that mypy knows.
+# mypy: disallow-untyped-defs=False
+
 import triton
 import triton.language as tl
 
@@ -88,7 +91,9 @@ def attend(q, k_at, v_at, bias, members, low, high, p0, p1, p2, t0, t1, t2, n0, 
         s = tl.dot(q, tl.trans(k), input_precision=PRECISION)
         v = tl.load(v_at) if BLOCK_DV == DIM_V else tl.load(v_at, mask=(dv < DIM_V)[None, :], other=0.0)
     if HAS_BIAS:
-        pairs = bias_of_pairs(bias, p0[:, None], p1[:, None], p2[:, None], t0[None, :], t1[None, :], t2[None, :], WINDOW)
+        pairs = bias_of_pairs(
+            bias, p0[:, None], p1[:, None], p2[:, None], t0[None, :], t1[None, :], t2[None, :], WINDOW
+        )
         s = s * scale + pairs * 1.4426950408889634
     return softmax_step(s, v, acc, total, top, scale, HAS_BIAS, PRECISION)
 
@@ -161,7 +166,7 @@ def neighborhood_fwd_kernel(
         k_first, v_first = k_base + row[:, None] * k_token + d[None, :], v_base + row[:, None] * v_token + dv[None, :]
         full = f0 * f1 * f2
         i0, i1, i2 = x0, x1, x2
-        for _ in range(0, full):
+        for _ in range(full):
             ahead = tiles_ahead(i0, i1, i2, L1, L2, BOX, DILATION, WIDE)
             acc, total, top = attend(
                 q, k_first + ahead * k_token, v_first + ahead * v_token, bias, members, low, high, p0, p1, p2,
@@ -169,7 +174,7 @@ def neighborhood_fwd_kernel(
                 WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, False,
                 MASK_TYPE, PRECISION)  # fmt: skip
             i0, i1, i2 = next_tile(i0, i1, i2, x1, x2, f1, f2)
-        for i in range(0, c0 * c1 * c2 - full):
+        for i in range(c0 * c1 * c2 - full):
             i0, i1, i2 = boundary_tile(i, c0, c1, c2, x0, x1, x2, f0, f1, f2)
             ahead = tiles_ahead(i0, i1, i2, L1, L2, BOX, DILATION, WIDE)
             acc, total, top = attend(
@@ -182,12 +187,22 @@ def neighborhood_fwd_kernel(
         ev_base = extra_v_ptr + batch * ev_batch + (head // GROUP) * ev_head
         for start in range(0, extra, BLOCK_N):
             e = start + tl.arange(0, BLOCK_N)
-            k = tl.load(ek_base + e[:, None] * ek_token + d[None, :], mask=(e < extra)[:, None] & (d < DIM)[None, :], other=0.0)
-            v = tl.load(ev_base + e[:, None] * ev_token + dv[None, :], mask=(e < extra)[:, None] & (dv < DIM_V)[None, :], other=0.0)
+            k = tl.load(
+                ek_base + e[:, None] * ek_token + d[None, :], mask=(e < extra)[:, None] & (d < DIM)[None, :], other=0.0
+            )
+            v = tl.load(
+                ev_base + e[:, None] * ev_token + dv[None, :],
+                mask=(e < extra)[:, None] & (dv < DIM_V)[None, :],
+                other=0.0,
+            )
             s = tl.dot(q, tl.trans(k), input_precision=PRECISION)
             s = tl.where((e < extra)[None, :], s, -1e30)
             acc, total, top = softmax_step(s, v, acc, total, top, scale, False, PRECISION)
     acc = acc / total[:, None]
     o = (batch * L0 * L1 * L2 + token) * heads + head
-    tl.store(out_ptr + o[:, None] * DIM_V + dv[None, :], acc.to(out_ptr.dtype.element_ty), mask=there[:, None] & (dv < DIM_V)[None, :])
+    tl.store(
+        out_ptr + o[:, None] * DIM_V + dv[None, :],
+        acc.to(out_ptr.dtype.element_ty),
+        mask=there[:, None] & (dv < DIM_V)[None, :],
+    )
     tl.store(lse_ptr + o, (top + tl.log2(total)) * 0.6931471805599453, mask=there)

@@ -4,6 +4,9 @@ Grids have three axes here; missing ones come first with length 1. Positions cou
 dilation, and a token's number is what it is in the whole grid.
 """
 
+# Kernels have no types that mypy knows.
+# mypy: disallow-untyped-defs=False
+
 import triton
 import triton.language as tl
 
@@ -228,6 +231,22 @@ def slot_penalty(t0, t1, t2, there, low, high, TILE: tl.constexpr, ACTIVE: tl.co
     if ACTIVE[0]:
         t = tl.where(slot >= START0, t0[None, :], t)
     return tl.where((t >= low[:, None]) & (t <= high[:, None]), 0.0, -1e30).to(TYPE)
+
+
+@triton.jit
+def slot_values(x, TILE: tl.constexpr, ACTIVE: tl.constexpr, SLOTS: tl.constexpr, TYPE: tl.constexpr):
+    """Split a number for each candidate over the slots (slots, candidates), so that members times this gives it back.
+
+    A row of members has a one among the slots of each active axis: the number rounded to TYPE goes to those of the
+    last axis, and the rounded rest to those of the one before, together 16 bits of it if TYPE has 8.
+    """
+    START1: tl.constexpr = TILE[2]
+    START0: tl.constexpr = TILE[2] + (TILE[1] if ACTIVE[1] else 0)
+    SECOND: tl.constexpr = START0 if ACTIVE[1] else SLOTS
+    slot = tl.arange(0, SLOTS)[:, None]
+    rounded = x.to(TYPE)
+    rest = (x - rounded.to(tl.float32)).to(TYPE)
+    return tl.where(slot < START1, rounded[None, :], tl.where(slot < SECOND, rest[None, :], 0.0).to(TYPE))
 
 
 @triton.jit

@@ -270,7 +270,7 @@ def _prepare(
         "GROUP": heads // kv_heads,
         "SLOTS": tiling.slots,
         **dict(flags),
-        "MASK_TYPE": tl.float32 if triton_interpreted() else tl.bfloat16,
+        "MASK_TYPE": tl.float32 if triton_interpreted() or dtype == torch.float32 else tl.bfloat16,
         "PRECISION": "ieee" if dtype == torch.float32 else "tf32",
     }
     programs = tiles * items

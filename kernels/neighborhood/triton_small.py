@@ -5,6 +5,9 @@ to find out where the tile lies and who sees whom. So that is done once for many
 loads of the next item run while this one computes, and the candidates are few enough to be unrolled.
 """
 
+# Kernels have no types that mypy knows.
+# mypy: disallow-untyped-defs=False
+
 import triton
 import triton.language as tl
 
@@ -57,7 +60,7 @@ def neighborhood_small_fwd_kernel(
     b0, _, _, _ = reach(a0, n0, TILE[0], WINDOW[0], STRIDE[0], CAUSAL[0], False)
     b1, _, _, _ = reach(a1, n1, TILE[1], WINDOW[1], STRIDE[1], CAUSAL[1], False)
     b2, _, _, _ = reach(a2, n2, TILE[2], WINDOW[2], STRIDE[2], CAUSAL[2], False)
-    for i in range(0, PER_PROGRAM):
+    for i in range(PER_PROGRAM):
         # Past the last item the last one is computed again, to the same bits.
         item = tl.minimum(pid // tiles * PER_PROGRAM + i, items - 1)
         batch, head = (item // heads).to(tl.int64), item % heads
@@ -112,7 +115,7 @@ def neighborhood_small_bwd_query_kernel(
     b0, _, _, _ = reach(a0, n0, TILE[0], WINDOW[0], STRIDE[0], CAUSAL[0], False)
     b1, _, _, _ = reach(a1, n1, TILE[1], WINDOW[1], STRIDE[1], CAUSAL[1], False)
     b2, _, _, _ = reach(a2, n2, TILE[2], WINDOW[2], STRIDE[2], CAUSAL[2], False)
-    for i in range(0, PER_PROGRAM):
+    for i in range(PER_PROGRAM):
         item = tl.minimum(pid // tiles * PER_PROGRAM + i, items - 1)
         batch, head = (item // heads).to(tl.int64), item % heads
         o = (batch * L0 * L1 * L2 + token) * heads + head
@@ -170,7 +173,7 @@ def neighborhood_small_bwd_key_kernel(
     b0, _, _, _ = reach(a0, n0, TILE[0], WINDOW[0], STRIDE[0], CAUSAL[0], True)
     b1, _, _, _ = reach(a1, n1, TILE[1], WINDOW[1], STRIDE[1], CAUSAL[1], True)
     b2, _, _, _ = reach(a2, n2, TILE[2], WINDOW[2], STRIDE[2], CAUSAL[2], True)
-    for i in range(0, PER_PROGRAM):
+    for i in range(PER_PROGRAM):
         item = tl.minimum(pid // tiles * PER_PROGRAM + i, items - 1)
         batch, kv_head = (item // kv_heads).to(tl.int64), item % kv_heads
         k_at = k_ptr + batch * k_batch + kv_head * k_head + token[:, None] * k_token + d[None, :]
