@@ -6,6 +6,7 @@ Candidates are compiled by several processes first, and timed by one afterwards.
 """
 
 import argparse
+import functools
 import itertools
 import json
 import multiprocessing
@@ -39,13 +40,14 @@ SHAPES = {
 
 def candidates(name: str, kernel: str) -> list[dict]:
     """List settings worth a try for a shape and a kernel."""
-    batch, grid, heads, dim, window, dilation, stride = SHAPES[name]
+    _, grid, _, dim, _, _, stride = SHAPES[name]
     rank = len(grid)
     found: list[dict] = []
 
     def add(tile: tuple, blocks: list, stages: list, registers: list, warps: int = 4, small: bool = False) -> None:
         for block, stage, most in itertools.product(blocks, stages, registers):
-            found.append(dict(tile=tile, block=block, warps=warps, stages=stage, registers=most, small=small))
+            setting = {"tile": tile, "block": block, "warps": warps, "stages": stage}
+            found.append(setting | {"registers": most, "small": small})
 
     if dim == 128:
         wide = [(1, 16, 8), (1, 8, 16)] if rank == 2 else [(4, 4, 8), (2, 8, 8)]
@@ -56,25 +58,31 @@ def candidates(name: str, kernel: str) -> list[dict]:
                 add(tile, [128], [2], [None], warps=8)
             elif kernel == "query":
                 add(tile, [64], [2, 3], [None], warps=8)
-                add(tile, [32], [2, 3], [128], warps=8)
+                add(tile, [32], [2], [128], warps=8)
             else:
                 add(tile, [32, 64], [2], [None], warps=8)
-        add(narrow, [64], [2], [None, 168])
+        add(narrow, [64], [2], [None])
     elif name == "k33_256":
-        add((1, 8, 8), [64], [2, 3], [None, 168, 128] if kernel != "key" else [None, 168])
-        add((1, 8, 8), [32], [2, 3], [128, 168])
+        add((1, 8, 8), [64], [2, 3], [168, 128] if kernel != "key" else [None, 168])
+        add((1, 8, 8), [128], [2], [None, 168])
+        add((1, 8, 8), [32, 64], [2], [None], warps=2)
+        add((1, 16, 8), [32, 64], [2, 3], [None])
         add((1, 16, 8), [64], [2, 3], [None, 128], warps=8)
-    elif name == "k7_256":
-        add((1, 8, 8), [64, 128], [2], [None, 168], small=True)
-        add((1, 8, 8), [32, 64], [2, 3], [128, 168])
     elif dim == 64:
-        add((1, 8, 8), [32, 64], [2, 3], [None, 128, 168])
-        add((1, 16, 8), [64], [2, 3], [None, 128], warps=8)
-        add((1, 8, 8), [64], [1, 2], [None], small=True)
+        add((1, 8, 8), [32], [3], [128, 168])
+        add((1, 8, 8), [64], [2, 3], [128, 168])
+        add((1, 8, 8), [32, 64], [2, 3], [None], warps=2)
+        add((1, 16, 8), [32, 64], [2, 3], [None])
+        add((1, 16, 8), [64], [3], [128], warps=8)
+        if name == "k7_256":
+            add((1, 8, 8), [64], [2], [None], small=True)
+            add((1, 8, 8), [32, 64], [2], [None], warps=2, small=True)
     else:
-        add((1, 8, 8), [64, 128], [2, 3], [None, 168, 128], small=True)
-        add((1, 8, 8), [256] if kernel == "forward" else [32], [2], [None, 168], small=True)
+        add((1, 8, 8), [64, 128], [2, 3], [None, 168], small=True)
         add((1, 8, 8), [32, 64], [3], [None])
+        for tile in ((1, 8, 8), (1, 4, 8)):
+            add(tile, [32, 64], [2], [None], warps=2, small=True)
+            add(tile, [32, 64], [2, 3], [None], warps=2)
     return found
 
 
@@ -105,7 +113,7 @@ def compile_some(job: tuple) -> None:
     for setting in settings:
         try:
             run(plan.make_tiling(axes, kernel, **setting))
-        except Exception:  # noqa: BLE001  too large for the chip; timing says so
+        except Exception:
             continue
     torch.cuda.synchronize()
 
@@ -141,7 +149,11 @@ def main() -> None:
     args = parser.parse_args()
     names, kernels = args.only.split(","), args.kernels.split(",")
     jobs = [
-        (n, k, chunk) for n in names for k in kernels for c in [candidates(n, k)] for chunk in (c[0::3], c[1::3], c[2::3])
+        (n, k, chunk)
+        for n in names
+        for k in kernels
+        for c in [candidates(n, k)]
+        for chunk in (c[0::3], c[1::3], c[2::3])
     ]
     start = time.time()
     with multiprocessing.get_context("spawn").Pool(args.processes, maxtasksperchild=4) as pool:
@@ -149,23 +161,24 @@ def main() -> None:
     print(f"compiled in {time.time() - start:.0f} s", flush=True)
     table, rows = {}, []
     for name in names:
-        run, axes = calls(name), problem(name)[2]
+        runs, axes = calls(name), problem(name)[2]
         for kernel in kernels:
             best = None
             for setting in candidates(name, kernel):
+                tiling = plan.make_tiling(axes, kernel, **setting)
                 try:
-                    ms = milliseconds(lambda s=setting: run[kernel](plan.make_tiling(axes, kernel, **s)))
-                except Exception as error:  # noqa: BLE001
+                    ms = milliseconds(functools.partial(runs[kernel], tiling))
+                except Exception as error:
                     print(name, kernel, setting, "failed:", str(error)[:80])
                     continue
-                rows.append(dict(shape=name, kernel=kernel, ms=ms, **setting))
+                rows.append({"shape": name, "kernel": kernel, "ms": ms, **setting})
                 if best is None or ms < best[0]:
                     best = (ms, setting)
             ranked = sorted((r for r in rows if r["shape"] == name and r["kernel"] == kernel), key=lambda r: r["ms"])
             for r in ranked[:4] + ranked[-1:]:
-                print({k: v for k, v in r.items()}, flush=True)
+                print(r, flush=True)
             if best:
-                table[plan._signature(axes, SHAPES[name][3], kernel)] = best[1]
+                table[plan.signature(axes, SHAPES[name][3], kernel)] = best[1]
         torch.cuda.empty_cache()
         args.out.mkdir(parents=True, exist_ok=True)
         (args.out / "rows.json").write_text(json.dumps(rows))

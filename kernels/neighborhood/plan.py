@@ -2,7 +2,7 @@
 
 import json
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from math import prod
@@ -88,7 +88,7 @@ def tiling_for(axes: tuple[Axis, ...], dim: int, kernel: str, architecture: str)
     Returns:
         The tiles.
     """
-    entry = _tuned(architecture).get(_signature(axes, dim, kernel))
+    entry = _tuned(architecture).get(signature(axes, dim, kernel))
     if entry is not None:
         return make_tiling(axes, kernel, **entry)
     return by_rule(axes, dim, kernel)
@@ -105,10 +105,8 @@ def by_rule(axes: tuple[Axis, ...], dim: int, kernel: str) -> Tiling:
     Returns:
         The tiles.
     """
-    rank = sum(axis.length > 1 for axis in axes) or 1
     large = prod(axis.window for axis in axes) >= 4096 and kernel == "forward"
     tile = {1: (1, 1, 128 if large else 64), 2: (1, 16 if large else 8, 8), 3: (4, 4, 8 if large else 4)}[len(axes)]
-    del rank
     return make_tiling(axes, kernel, tile, block=64 if dim <= 128 else 32, warps=8 if large else 4)
 
 
@@ -152,7 +150,7 @@ def make_tiling(
     unions = [largest_union(axis, t, kernel == "key") for axis, t in zip(padded, fitted, strict=True)]
     if flat is None:
         flat = prod(unions) <= 1024
-    box = [1, 1, 1] if flat else _box_of(block, padded)
+    box = [1, 1, 1] if flat else _box_of(block, unions)
     active = sum(t for t, axis in zip(fitted, padded, strict=True) if axis.length > 1) or fitted[2]
     slots = max(16, 1 << (active - 1).bit_length())
     if by_dot is None:
@@ -174,17 +172,28 @@ def make_tiling(
     )
 
 
-def _box_of(block: int, axes: tuple[Axis, ...]) -> list[int]:
-    """Cut a step's candidates into a box, nearly a cube, longest along the last axis."""
-    box, axis = [1, 1, 1], 2
-    long = [i for i in (2, 1, 0) if axes[i].length > 1] or [2]
-    while prod(box) < block:
-        box[long[axis % len(long)] if len(long) < 3 else long[(2 - axis) % 3]] *= 2
-        axis -= 1
-    return box
+def _box_of(block: int, unions: list[int]) -> list[int]:
+    """Cut a step's candidates into the box that covers a program's candidates in the fewest steps, the most cubic one."""
+    sides = [1 << i for i in range(block.bit_length())]
+    boxes = [(a, b, block // (a * b)) for a in sides for b in sides if a * b <= block]
+
+    def cost(box: tuple[int, ...]) -> tuple[int, int]:
+        return prod(-(-u // side) for u, side in zip(unions, box, strict=True)), sum(box)
+
+    return list(min(boxes, key=cost))
 
 
-def _signature(axes: tuple[Axis, ...], dim: int, kernel: str) -> str:
+def signature(axes: tuple[Axis, ...], dim: int, kernel: str) -> str:
+    """Name a problem as the tables do: batch, heads and the size of large grids do not matter.
+
+    Args:
+        axes: As for ``tiling_for``.
+        dim: As for ``tiling_for``.
+        kernel: As for ``tiling_for``.
+
+    Returns:
+        Key of the table.
+    """
     windows = "x".join(str(axis.window) for axis in axes)
     strides = "x".join(str(axis.stride) for axis in axes)
     short = "x".join(str(min(axis.of_class(0).length, 64)) for axis in axes)
@@ -195,8 +204,3 @@ def _signature(axes: tuple[Axis, ...], dim: int, kernel: str) -> str:
 def _tuned(architecture: str) -> dict[str, dict]:
     path = files("foveate.kernels.neighborhood") / "tuned" / f"{architecture}.json"
     return json.loads(path.read_text()) if path.is_file() else {}
-
-
-def without_dot_masks(tiling: Tiling) -> Tiling:
-    """Return the same tiles, masking element by element."""
-    return replace(tiling, slots=0)

@@ -203,7 +203,7 @@ def slot_ends(a0, a1, a2, n0, n1, n2, TILE: tl.constexpr, ACTIVE: tl.constexpr, 
 def slot_members(TILE: tl.constexpr, ACTIVE: tl.constexpr, SLOTS: tl.constexpr, TYPE: tl.constexpr):
     """One-hot rows (positions of a tile, slots): which slot a position takes along each axis.
 
-    The slots of a tile are its positions along axis 2, then along axis 1, then along axis 0; axes of length 1 have none.
+    The slots of a tile are its positions along axis 2, then axis 1, then axis 0; axes of length 1 have none.
     """
     START1: tl.constexpr = TILE[2]
     START0: tl.constexpr = TILE[2] + (TILE[1] if ACTIVE[1] else 0)
@@ -220,7 +220,7 @@ def slot_members(TILE: tl.constexpr, ACTIVE: tl.constexpr, SLOTS: tl.constexpr, 
 @triton.jit
 def slot_penalty(t0, t1, t2, there, low, high, TILE: tl.constexpr, ACTIVE: tl.constexpr, SLOTS: tl.constexpr,
                  TYPE: tl.constexpr):  # fmt: skip
-    """Penalty (slots, candidates): 0 where the candidate matters along the slot's axis, and hugely negative elsewhere."""
+    """Penalty (slots, candidates): 0 where the candidate matters along the slot's axis, hugely negative elsewhere."""
     START1: tl.constexpr = TILE[2]
     START0: tl.constexpr = TILE[2] + (TILE[1] if ACTIVE[1] else 0)
     slot = tl.arange(0, SLOTS)[:, None]

@@ -1,7 +1,7 @@
 """Start the Triton kernels of neighborhood attention: strides, tiles, and outputs that nobody has to initialise.
 
 A small problem takes the GPU less time than Python needs to bind fifty arguments, so what a call looks like is worked
-out once: ``_prepare`` remembers grid, numbers, constants and the compiled kernel.
+out once: ``_Call`` remembers grid, numbers, constants and the compiled kernel.
 """
 
 from collections.abc import Sequence
@@ -52,21 +52,12 @@ def forward(
     Returns:
         Output and logsumexp.
     """
-    query, key, value, bias, extra_key, extra_value = _evenly_spaced(inputs, len(axes))
-    shape = query.shape[:-1]
-    out = torch.empty(*shape, value.shape[-1], dtype=query.dtype, device=query.device)
-    lse = torch.empty(shape, dtype=torch.float32, device=query.device)
-    strided, numbers = [query, key, value], []
-    pointers = [query, key, value, query if bias is None else bias]
-    small = _is_small("forward", axes, query, value, extra_key, tiling)
-    if not small:
-        extra = [query if tensor is None else tensor for tensor in (extra_key, extra_value)]
-        strided, pointers, numbers = [*strided, *extra], [*pointers, *extra], [_extra_tokens(extra_key)]
-    flags = {"HAS_BIAS": bias is not None}
-    if not small:
-        flags["HAS_EXTRA"] = extra_key is not None
-    call = _prepare("forward", axes, _facts(query, key, value, strided), tuple(numbers), tuple(flags.items()), tiling)
-    call([*pointers, out, lse], scale)
+    call = _look_up("forward", inputs, (), axes, (), tiling)
+    query, key, value, bias, extra_key, extra_value = call.arrange(inputs)
+    out = torch.empty(call.out_shape, dtype=query.dtype, device=query.device)
+    lse = torch.empty(call.out_shape[:-1], dtype=torch.float32, device=query.device)
+    extra = () if call.small else (extra_key, extra_value)
+    call((query, key, value, bias, *extra, out, lse), scale)
     return out, lse
 
 
@@ -132,21 +123,13 @@ def query_gradient(
     Returns:
         The gradient, and delta = sum(out * d_out) - d_lse (batch, *spatial, heads), which the other gradients need.
     """
-    query, key, value, bias, extra_key, extra_value = _evenly_spaced(inputs, len(axes))
-    d_out = _rows(d_out, len(axes))
+    call = _look_up("query", inputs, (d_out,), axes, (("HAS_D_LSE", d_lse is not None),), tiling)
+    query, key, value, bias, extra_key, extra_value = call.arrange(inputs)
     d_query = torch.empty(query.shape, dtype=query.dtype, device=query.device)
     delta = torch.empty_like(lse)
-    small = _is_small("query", axes, query, value, extra_key, tiling)
-    strided, numbers = [query, key, value], []
-    pointers = [query, key, value, query if bias is None else bias]
-    flags = {"HAS_BIAS": bias is not None, "HAS_D_LSE": d_lse is not None}
-    if not small:
-        extra = [query if tensor is None else tensor for tensor in (extra_key, extra_value)]
-        strided, pointers, numbers = [*strided, *extra], [*pointers, *extra], [_extra_tokens(extra_key)]
-        flags["HAS_EXTRA"] = extra_key is not None
-    facts = _facts(query, key, value, [*strided, d_out])
-    call = _prepare("query", axes, facts, tuple(numbers), tuple(flags.items()), tiling)
-    call([*pointers, out, lse, d_out, lse if d_lse is None else d_lse.contiguous(), d_query, delta], scale)
+    extra = () if call.small else (extra_key, extra_value)
+    d_lse = lse if d_lse is None else d_lse.contiguous()
+    call((query, key, value, bias, *extra, out, lse, call.rows(d_out), d_lse, d_query, delta), scale)
     return d_query, delta
 
 
@@ -173,12 +156,11 @@ def key_gradient(
     Returns:
         Both gradients.
     """
-    query, key, value, bias, _, _ = _evenly_spaced(inputs, len(axes))
-    d_out = _rows(d_out, len(axes))
-    d_key, d_value = (torch.empty(t.shape, dtype=t.dtype, device=t.device) for t in (key, value))
-    facts = _facts(query, key, value, [query, key, value, d_out])
-    call = _prepare("key", axes, facts, (), (("HAS_BIAS", bias is not None),), tiling)
-    call([query, key, value, query if bias is None else bias, lse, d_out, delta, d_key, d_value], scale)
+    call = _look_up("key", inputs, (d_out,), axes, (), tiling)
+    query, key, value, bias, _, _ = call.arrange(inputs)
+    d_key = torch.empty(key.shape, dtype=key.dtype, device=key.device)
+    d_value = torch.empty(value.shape, dtype=value.dtype, device=value.device)
+    call((query, key, value, bias, lse, call.rows(d_out), delta, d_key, d_value), scale)
     return d_key, d_value
 
 
@@ -192,6 +174,10 @@ class _Call:
         numbers: Integer arguments, between the pointers and the scale.
         constants: Arguments the kernel is compiled for.
         options: Warps, stages, registers.
+        out_shape: Shape of the output.
+        small: Whether it is the kernel for small windows, which knows no extra keys.
+        rank: Spatial axes.
+        copies: Whether some tensor has to be copied to have evenly spaced tokens.
         compiled: What to start, by whether all pointers are multiples of 16.
     """
 
@@ -200,59 +186,89 @@ class _Call:
     numbers: tuple[int, ...]
     constants: dict[str, Any]
     options: dict[str, int]
+    out_shape: tuple[int, ...]
+    small: bool
+    rank: int
+    copies: bool
     compiled: dict[bool, Any] = field(default_factory=dict)
+
+    def arrange(self, inputs: Inputs) -> tuple[Tensor, ...]:
+        """Return the inputs as the kernel reads them; absent ones become any tensor."""
+        query, key, value, bias, extra_key, extra_value = inputs
+        if self.copies:
+            query, key, value = (_rows(tensor, self.rank) for tensor in (query, key, value))
+        bias = query if bias is None else bias.contiguous()
+        if extra_key is None or extra_value is None:
+            return query, key, value, bias, query, query
+        return query, key, value, bias, _unit(extra_key), _unit(extra_value)
+
+    def rows(self, tensor: Tensor) -> Tensor:
+        """Return a tensor like the output, with evenly spaced tokens."""
+        return _rows(tensor, self.rank) if self.copies else tensor
 
     def __call__(self, pointers: Sequence[Tensor], scale: float) -> None:
         device = pointers[0].device
         if device.type == "cuda" and device.index != torch.cuda.current_device():
             with torch.cuda.device(device):
                 return self(pointers, scale)
-        aligned = not any(tensor.data_ptr() & 15 for tensor in pointers)
-        run = self.compiled.get(aligned)
+        unaligned = 0
+        for tensor in pointers:
+            unaligned |= tensor.data_ptr()
+        run = self.compiled.get(unaligned & 15 == 0)
         if run is not None:
             run(*pointers, *self.numbers, scale * _LOG2_E, *self.constants.values())
             return None
         compiled = self.kernel[self.grid](*pointers, *self.numbers, scale * _LOG2_E, **self.constants, **self.options)
         if compiled is not None:  # the interpreter compiles nothing
-            self.compiled[aligned] = compiled[self.grid]
+            self.compiled[unaligned & 15 == 0] = compiled[self.grid]
         return None
 
 
-Facts = tuple[tuple[int, ...], tuple[int, ...], int, torch.dtype, torch.device, tuple[int, ...], bool]
+_CALLS: dict[tuple[Any, ...], _Call] = {}
+_MOST_CALLS = 4096
 
 
-def _facts(query: Tensor, key: Tensor, value: Tensor, strided: Sequence[Tensor]) -> Facts:
-    """What a call's compilation depends on: sizes, type, device, strides, and whether offsets need 64 bits."""
-    strides: list[int] = []
-    wide = False
-    for tensor in strided:
-        stride = tensor.stride()
-        strides += (stride[0], stride[-3], stride[-2])
-        wide = wide or (tensor.numel() >= 2**31 // 4 and _reach(tensor) >= 2**31)
-    return (
-        tuple(query.shape),
-        tuple(key.shape),
-        value.shape[-1],
-        query.dtype,
-        query.device,
-        tuple(strides),
-        wide,
-    )
-
-
-@lru_cache(maxsize=4096)
-def _prepare(
+def _look_up(
     kernel: str,
+    inputs: Inputs,
+    more: tuple[Tensor, ...],
     axes: tuple[Axis, ...],
-    facts: Facts,
-    numbers: tuple[int, ...],
     flags: tuple[tuple[str, bool], ...],
     tiling: Tiling | None,
 ) -> _Call:
-    shape, key_shape, dim_v, dtype, device, strides, wide = facts
-    batch, heads, dim, kv_heads = shape[0], shape[-2], shape[-1], key_shape[-2]
-    tiling = tiling or tiling_for(axes, max(dim, dim_v), kernel, architecture(device))
-    small = tiling.small and dict(flags).get("HAS_EXTRA", False) is False and not wide
+    """Find what was worked out for tensors of these shapes and strides, or work it out."""
+    query, key, value, bias, extra_key, extra_value = inputs
+    mark = (
+        kernel, axes, flags, tiling, query.shape, key.shape, value.shape, query.stride(), key.stride(), value.stride(),
+        query.dtype, query.device, bias is None,
+        None if extra_key is None or extra_value is None else (extra_key.shape, extra_key.stride(), extra_value.stride()),
+        more[0].stride() if more else None,
+    )  # fmt: skip
+    call = _CALLS.get(mark)
+    if call is None:
+        if len(_CALLS) >= _MOST_CALLS:
+            _CALLS.clear()
+        call = _CALLS[mark] = _prepare(kernel, inputs, more, axes, dict(flags), tiling)
+    return call
+
+
+def _prepare(
+    kernel: str,
+    inputs: Inputs,
+    more: tuple[Tensor, ...],
+    axes: tuple[Axis, ...],
+    flags: dict[str, bool],
+    tiling: Tiling | None,
+) -> _Call:
+    query, key, value, bias, extra_key, extra_value = inputs
+    batch, heads, dim = query.shape[0], *query.shape[-2:]
+    kv_heads, dim_v = value.shape[-2:]
+    strided = [query, key, value]
+    rows = [_rows(tensor, len(axes)) for tensor in (*strided, *more)]
+    copies = any(new is not old for new, old in zip(rows, (*strided, *more), strict=True))
+    wide = any(tensor.numel() and _reach(tensor) >= 2**31 for tensor in rows)
+    tiling = tiling or tiling_for(axes, max(dim, dim_v), kernel, architecture(query.device))
+    small = tiling.small and extra_key is None and not wide
     padded = three(axes)
     counts = [axis.dilation * -(-axis.of_class(0).length // t) for axis, t in zip(padded, tiling.tile, strict=True)]
     tiles, items = prod(counts), batch * (kv_heads if kernel == "key" else heads)
@@ -269,50 +285,58 @@ def _prepare(
         "BLOCK_DV": max(16, triton.next_power_of_2(dim_v)),
         "GROUP": heads // kv_heads,
         "SLOTS": tiling.slots,
-        **dict(flags),
-        "MASK_TYPE": tl.float32 if triton_interpreted() or dtype == torch.float32 else tl.bfloat16,
-        "PRECISION": "ieee" if dtype == torch.float32 else "tf32",
+        "HAS_BIAS": bias is not None,
+        "HAS_EXTRA": extra_key is not None,
+        "WIDE": wide,
+        "MASK_TYPE": tl.float32 if triton_interpreted() or query.dtype == torch.float32 else tl.bfloat16,
+        "PRECISION": "ieee" if query.dtype == torch.float32 else "tf32",
+        **flags,
     }
-    programs = tiles * items
+    lengths = tuple(axis.length for axis in padded)
+    spread = rows[:3]
     if small:
-        candidates = prod(tiling.union)
-        chunks = -(-candidates // tiling.block)
-        rest = candidates - (chunks - 1) * tiling.block
-        # Sixteen programs for every multiprocessor of a large GPU, and up to sixteen items for each.
-        each = max(1, min(16, items, tiles * items // (16 * 132)))
-        programs = tiles * -(-items // each)
-        constants |= {
-            "BOX": tiling.union,
-            "CHUNK": tiling.block,
-            "CHUNKS": chunks,
-            "TAIL": min(tiling.block, max(16, triton.next_power_of_2(rest))),
-            "PER_PROGRAM": each,
-        }
-        numbers = (*strides, *(axis.length for axis in padded), heads, tiles, items)
+        constants |= _chunks(tiling, tiles, items)
+        programs = tiles * -(-items // constants["PER_PROGRAM"])
+        tail: tuple[int, ...] = (*lengths, heads, tiles, items)
     else:
-        constants |= {
-            "BOX": tiling.box,
-            "FLAT": tiling.flat,
-            "BLOCK_N": tiling.block,
-            "HEADS_FIRST": tiling.heads_first,
-            "WIDE": wide,
-        }
-        numbers = (*strides, *(axis.length for axis in padded), heads, tiles, *numbers)
+        constants |= {"BOX": tiling.box, "FLAT": tiling.flat, "BLOCK_N": tiling.block}
+        constants["HEADS_FIRST"] = tiling.heads_first
+        programs, tail = tiles * items, (*lengths, heads, tiles)
+        if kernel != "key":
+            absent = extra_key is None or extra_value is None
+            spread += [query, query] if absent else [_unit(extra_key), _unit(extra_value)]  # type: ignore[arg-type]
+            tail = (*tail, 0 if extra_key is None else extra_key.shape[1])
+    strides = [step for t in (*spread, *rows[3:]) for step in (t.stride(0), t.stride(-3), t.stride(-2))]
     function = _KERNELS[kernel, small]
     options = {"num_warps": tiling.warps, "num_stages": tiling.stages}
     if tiling.registers is not None and not triton_interpreted():
         options["maxnreg"] = tiling.registers
-    ordered = {name: constants[name] for name in function.arg_names if name in constants}
-    return _Call(function, (programs, 1, 1), numbers, ordered, options)
+    return _Call(
+        kernel=function,
+        grid=(programs, 1, 1),
+        numbers=(*strides, *tail),
+        constants={name: constants[name] for name in function.arg_names if name in constants},
+        options=options,
+        out_shape=(*query.shape[:-1], dim_v),
+        small=small,
+        rank=len(axes),
+        copies=copies,
+    )
 
 
-def _is_small(
-    kernel: str, axes: tuple[Axis, ...], query: Tensor, value: Tensor, extra: Tensor | None, tiling: Tiling | None
-) -> bool:
-    if extra is not None or query.numel() >= 2**31 // 4:
-        return False
-    dim = max(query.shape[-1], value.shape[-1])
-    return (tiling or tiling_for(axes, dim, kernel, architecture(query.device))).small
+def _chunks(tiling: Tiling, tiles: int, items: int) -> dict[str, Any]:
+    """Cut the candidates of a tile into unrolled chunks, and share items out among programs."""
+    candidates = prod(tiling.union)
+    chunks = -(-candidates // tiling.block)
+    rest = candidates - (chunks - 1) * tiling.block
+    return {
+        "BOX": tiling.union,
+        "CHUNK": tiling.block,
+        "CHUNKS": chunks,
+        "TAIL": min(tiling.block, max(16, triton.next_power_of_2(rest))),
+        # Sixteen programs for every multiprocessor of a large GPU, and up to sixteen items for each.
+        "PER_PROGRAM": max(1, min(16, items, tiles * items // (16 * 132))),
+    }
 
 
 @lru_cache(maxsize=64)
@@ -326,14 +350,6 @@ def architecture(device: torch.device) -> str:
     return _architecture(device.index or 0) if device.type == "cuda" else "none"
 
 
-def _evenly_spaced(inputs: Inputs, rank: int) -> list[Any]:
-    query, key, value, bias, extra_key, extra_value = inputs
-    rows = [_rows(tensor, rank) for tensor in (query, key, value)]
-    extra = [None if t is None or t.stride(-1) == 1 else t.contiguous() for t in (extra_key, extra_value)]
-    extra = [new if new is not None else old for new, old in zip(extra, (extra_key, extra_value), strict=True)]
-    return [*rows, None if bias is None else bias.contiguous(), *extra]
-
-
 def _rows(tensor: Tensor, rank: int) -> Tensor:
     """Return the tensor if its tokens are evenly spaced and its channels adjacent, a copy otherwise."""
     stride, shape = tensor.stride(), tensor.shape
@@ -345,8 +361,8 @@ def _rows(tensor: Tensor, rank: int) -> Tensor:
     return tensor
 
 
-def _extra_tokens(extra: Tensor | None) -> int:
-    return 0 if extra is None else extra.shape[1]
+def _unit(tensor: Tensor) -> Tensor:
+    return tensor if tensor.stride(-1) == 1 else tensor.contiguous()
 
 
 def _reach(tensor: Tensor) -> int:
