@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import foveate
-from foveate import cli_eval, cli_point
+from foveate import cli_bench, cli_eval, cli_point
 from foveate.console import FAILED, OK, USAGE, Parser, UsageError, complain, say, whole_number
 from foveate.errors import sentence
 
@@ -32,6 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", dest="verb", required=True)
     cli_point.add_parser(verbs)
     cli_eval.add_parser(verbs)
+    cli_bench.add_parser(verbs)
     models = verbs.add_parser("models", help="list the models, their size, licence and whether the weights are here")
     models.add_argument("--json", action="store_true", help="print JSON")
     models.set_defaults(run=run_models)

@@ -111,7 +111,9 @@ def _like(inputs: Inputs, grads: list[Tensor | None]) -> Inputs:
     pairs = zip(inputs, grads, strict=True)
     done = [None if a is None or b is None else b.to(a.dtype).reshape(a.shape).contiguous() for a, b in pairs]
     query, key, value = (tensor for tensor in done[:3] if tensor is not None)
-    return Inputs(query, key, value, *done[3:])
+    # The gradients of extra keys are cut out of those of all keys, and results of an operator must not share memory.
+    extra = [None if tensor is None else tensor.clone() for tensor in done[4:]]
+    return Inputs(query, key, value, done[3], *extra)
 
 
 def attend_plainly(inputs: Inputs, axes: tuple[Axis, ...], scale: float) -> Tensor | None:

@@ -20,6 +20,10 @@ _LARGEST_DIM = 256
 
 def _triton_can_run(problem: Problem) -> str:
     reason = triton_missing(problem.device, problem.dtype)
+    if not reason and problem.has_bias:
+        from foveate.kernels.neighborhood import triton_bias
+
+        reason = triton_bias.can_run(problem.axes)
     if not reason and max(problem.dim, problem.dim_v) > _LARGEST_DIM:
         reason = f"Triton kernels take heads of {_LARGEST_DIM} channels at most, got {max(problem.dim, problem.dim_v)}"
     return reason
@@ -82,6 +86,10 @@ def neighborhood_attention(
         Hassani et al., "Generalized Neighborhood Attention", 2025; windows as in NATTEN 0.21, which refuses windows
         of 1. The bias is that of Hassani et al., "Neighborhood Attention Transformer", CVPR 2023.
     """
+    if not all(isinstance(tensor, Tensor) for tensor in (q, k, v)):
+        raise TypeError(
+            f"q, k and v must be tensors, got {type(q).__name__}, {type(k).__name__} and {type(v).__name__}"
+        )
     inputs = _autocast(Inputs(q, k, v, rel_pos_bias, extra_keys, extra_values))
     if scale is None:
         scale = q.shape[-1] ** -0.5
@@ -89,7 +97,12 @@ def neighborhood_attention(
         raise ValueError(f"scale must be a positive number, got {scale!r}: leave it out for dim ** -0.5")
     plain = is_plain_call(*inputs)
     numbers = (_frozen(window), _frozen(stride), _frozen(dilation), _frozen(causal))
-    axes, chosen = (_resolve_again if plain else _resolve)(_facts(inputs), *numbers, backend)
+    known = plain and all(isinstance(number, (int, tuple)) for number in numbers)  # a set could not be looked up
+    axes, chosen = (_resolve_again if known else _resolve)(_facts(inputs), *numbers, backend)
+    if chosen == "cpu" and plain and not return_lse:
+        quick = cpu.attend_plainly(inputs, axes, float(scale))
+        if quick is not None:
+            return quick
     if chosen == "reference":
         out, lse = reference.forward(inputs, axes, float(scale))
     elif plain and torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs):
@@ -142,7 +155,7 @@ def _resolve(
     """Check a call and choose its backend."""
     axes = _check(facts, window, stride, dilation, causal)
     query, key, value, bias, extra, _ = facts
-    if query is None or key is None or value is None:
+    if query is None or key is None or value is None:  # the caller has looked
         raise TypeError("q, k and v must be tensors, got None")
     (batch, *_, heads, dim), dtype, device = query
     problem = Problem(
@@ -162,7 +175,7 @@ def _autocast(inputs: Inputs) -> Inputs:
     if not torch.is_autocast_enabled(kind):
         return inputs
     dtype = torch.get_autocast_dtype(kind)
-    cast = [t.to(dtype) if t is not None and t.dtype in (torch.float32, torch.float16) else t for t in inputs]
+    cast = [t.to(dtype) if t is not None and t.is_floating_point() and t.dtype != torch.float64 else t for t in inputs]
     return Inputs(cast[0], cast[1], cast[2], inputs.bias, cast[4], cast[5])  # type: ignore[arg-type]
 
 

@@ -1,11 +1,13 @@
 """How the Triton kernels cut a problem into tiles: chosen once for a problem, from a table or by rule."""
 
 import json
+import os
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from math import prod
+from pathlib import Path
 
 from foveate.kernels.window import Axis, spans
 
@@ -88,7 +90,7 @@ def tiling_for(axes: tuple[Axis, ...], dim: int, kernel: str, architecture: str)
     Returns:
         The tiles.
     """
-    entry = _tuned(architecture).get(signature(axes, dim, kernel))
+    entry = tuned(architecture).get(signature(axes, dim, kernel))
     if entry is not None:
         return make_tiling(axes, kernel, **entry)
     return by_rule(axes, dim, kernel)
@@ -151,7 +153,7 @@ def make_tiling(
     if flat is None:
         flat = prod(unions) <= 1024
     box = [1, 1, 1] if flat else _box_of(block, unions)
-    active = sum(t for t, axis in zip(fitted, padded, strict=True) if axis.length > 1) or fitted[2]
+    active = fitted[2] + sum(t for t, axis in zip(fitted[:2], padded[:2], strict=True) if axis.length > 1)
     slots = max(16, 1 << (active - 1).bit_length())
     if by_dot is None:
         by_dot = sum(n > 1 for n in lengths) > 1
@@ -173,14 +175,15 @@ def make_tiling(
 
 
 def _box_of(block: int, unions: list[int]) -> list[int]:
-    """Cut a step's candidates into the box that covers a program's candidates in the fewest steps, the most cubic one."""
+    """Cut a step's candidates into the box that covers all in the fewest steps; of several, the most cubic one."""
     sides = [1 << i for i in range(block.bit_length())]
     boxes = [(a, b, block // (a * b)) for a in sides for b in sides if a * b <= block]
 
-    def cost(box: tuple[int, ...]) -> tuple[int, int]:
+    def cost(box: tuple[int, int, int]) -> tuple[int, int]:
         return prod(-(-u // side) for u, side in zip(unions, box, strict=True)), sum(box)
 
-    return list(min(boxes, key=cost))
+    best = min(boxes, key=cost)
+    return list(best)
 
 
 def signature(axes: tuple[Axis, ...], dim: int, kernel: str) -> str:
@@ -201,6 +204,29 @@ def signature(axes: tuple[Axis, ...], dim: int, kernel: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _tuned(architecture: str) -> dict[str, dict]:
-    path = files("foveate.kernels.neighborhood") / "tuned" / f"{architecture}.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
+def tuned(architecture: str) -> dict[str, dict]:
+    """Read the tables of a GPU generation: the package's, and over it the user's own.
+
+    Args:
+        architecture: Such as sm90.
+
+    Returns:
+        Settings of ``make_tiling`` by ``signature``; empty when there is no table.
+    """
+    shipped = files("foveate.kernels.neighborhood") / "tuned" / f"{architecture}.json"
+    table: dict[str, dict] = json.loads(shipped.read_text()) if shipped.is_file() else {}
+    own = user_table(architecture)
+    return table | (json.loads(own.read_text()) if own.is_file() else {})
+
+
+def user_table(architecture: str) -> Path:
+    """Name the file of the tiles that the user has tuned.
+
+    Args:
+        architecture: Such as sm90.
+
+    Returns:
+        A file below FOVEATE_CACHE, XDG_CACHE_HOME or ~/.cache, which need not exist.
+    """
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "foveate"
+    return Path(os.environ.get("FOVEATE_CACHE") or default) / f"neighborhood-{architecture}.json"

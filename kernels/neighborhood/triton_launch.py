@@ -28,6 +28,9 @@ from foveate.kernels.neighborhood.triton_small import (
 from foveate.kernels.window import Axis
 
 _LOG2_E = 1.4426950408889634
+# For small windows: sixteen programs for every multiprocessor of a large GPU, before a program goes through many items.
+_PROGRAMS = 16 * 132
+_MOST_ITEMS = 16
 _KERNELS = {
     ("forward", False): neighborhood_fwd_kernel,
     ("forward", True): neighborhood_small_fwd_kernel,
@@ -240,8 +243,9 @@ def _look_up(
     query, key, value, bias, extra_key, extra_value = inputs
     mark = (
         kernel, axes, flags, tiling, query.shape, key.shape, value.shape, query.stride(), key.stride(), value.stride(),
-        query.dtype, query.device, bias is None,
-        None if extra_key is None or extra_value is None else (extra_key.shape, extra_key.stride(), extra_value.stride()),
+        query.dtype, query.device, None if bias is None else bias.dtype,
+        None if extra_key is None or extra_value is None
+        else (extra_key.shape, extra_key.stride(), extra_value.stride()),
         more[0].stride() if more else None,
     )  # fmt: skip
     call = _CALLS.get(mark)
@@ -334,8 +338,7 @@ def _chunks(tiling: Tiling, tiles: int, items: int) -> dict[str, Any]:
         "CHUNK": tiling.block,
         "CHUNKS": chunks,
         "TAIL": min(tiling.block, max(16, triton.next_power_of_2(rest))),
-        # Sixteen programs for every multiprocessor of a large GPU, and up to sixteen items for each.
-        "PER_PROGRAM": max(1, min(16, items, tiles * items // (16 * 132))),
+        "PER_PROGRAM": max(1, min(_MOST_ITEMS, items, tiles * items // _PROGRAMS)),
     }
 
 
@@ -351,13 +354,16 @@ def architecture(device: torch.device) -> str:
 
 
 def _rows(tensor: Tensor, rank: int) -> Tensor:
-    """Return the tensor if its tokens are evenly spaced and its channels adjacent, a copy otherwise."""
+    """Return the tensor if its tokens are evenly spaced and its channels adjacent, a copy otherwise.
+
+    ``contiguous`` would do nothing about odd strides of axes of length 1, which the kernels do read.
+    """
     stride, shape = tensor.stride(), tensor.shape
     if stride[-1] != 1:
-        return tensor.contiguous()
+        return tensor.clone(memory_format=torch.contiguous_format)
     for i in range(1, rank):
         if stride[i] != stride[i + 1] * shape[i + 1] and shape[i] != 1:
-            return tensor.contiguous()
+            return tensor.clone(memory_format=torch.contiguous_format)
     return tensor
 
 

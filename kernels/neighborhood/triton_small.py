@@ -188,7 +188,8 @@ def neighborhood_small_bwd_key_kernel(
             for c in tl.static_range(CHUNKS):
                 t0, t1, t2, row = _candidates(c, b0, b1, b2, r0, r1, r2, L1, L2, CHUNK, TAIL, CHUNKS, BOX, DILATION)
                 d_k, d_v = key_step(
-                    k, v, q_base + (row[:, None] * q_token + d[None, :]), g_base + (row[:, None] * g_token + dv[None, :]),
+                    k, v, q_base + (row[:, None] * q_token + d[None, :]),
+                    g_base + (row[:, None] * g_token + dv[None, :]),
                     lse_ptr + first + head + row * heads, delta_ptr + first + head + row * heads, bias,
                     members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, scale, d_k, d_v,
                     WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, True,

@@ -1,0 +1,131 @@
+"""Depthwise large-kernel convolution that trains as several dilated ones and runs as one."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+# Kernel size and dilation of the branches beside the large kernel.
+BRANCHES = {
+    19: ((5, 1), (7, 1), (9, 1), (9, 2), (3, 4), (3, 5), (3, 7)),
+    17: ((5, 1), (7, 1), (9, 2), (3, 4), (3, 5), (3, 7)),
+    15: ((5, 1), (7, 1), (7, 2), (3, 3), (3, 5), (3, 7)),
+    13: ((5, 1), (7, 1), (7, 2), (3, 3), (3, 4), (3, 5)),
+    11: ((5, 1), (7, 1), (5, 2), (3, 3), (3, 4), (3, 5)),
+    9: ((5, 1), (7, 1), (5, 2), (3, 3), (3, 4)),
+    7: ((5, 1), (3, 1), (3, 2), (3, 3)),
+    5: ((3, 1), (3, 2)),
+}
+
+
+class DilatedReparam(nn.Module):
+    """Sum of a large depthwise convolution and of small dilated ones, each with its batch norm.
+
+    Args:
+        channels: In and out.
+        kernel_size: Side of the large kernel, one of ``BRANCHES``.
+        merged: Build the single convolution that ``reparameterize`` leaves, for weights that were saved so.
+
+    Raises:
+        ValueError: There are no branches for the kernel size.
+
+    Source: UniRepLKNet (Ding et al., 2024), with the branches of OverLoCK (Lou and Yu, 2025).
+    """
+
+    def __init__(self, channels: int, kernel_size: int, merged: bool = False) -> None:
+        super().__init__()
+        if kernel_size not in BRANCHES:
+            raise ValueError(f"kernel_size must be one of {sorted(BRANCHES)}, got {kernel_size}: choose the nearest")
+        self.kernel_size = kernel_size
+        self.lk_origin = _depthwise(channels, kernel_size, bias=merged)
+        self.branches = () if merged else BRANCHES[kernel_size]
+        if merged:
+            return
+        self.origin_bn = nn.BatchNorm2d(channels)
+        for size, dilation in self.branches:
+            self.add_module(f"dil_conv_k{size}_{dilation}", _depthwise(channels, size, dilation))
+            self.add_module(f"dil_bn_k{size}_{dilation}", nn.BatchNorm2d(channels))
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether only the single convolution is left."""
+        return not self.branches
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve, keeping the size of the map."""
+        if self.is_merged:
+            return self.lk_origin(x)
+        out = self.origin_bn(self.lk_origin(x))
+        for conv, norm in self._pairs()[1:]:
+            out = out + norm(conv(x))
+        return out
+
+    def _pairs(self) -> list[tuple[nn.Module, nn.Module]]:
+        pairs: list[tuple[nn.Module, nn.Module]] = [(self.lk_origin, self.origin_bn)]
+        names = [f"k{size}_{dilation}" for size, dilation in self.branches]
+        return pairs + [(self.get_submodule(f"dil_conv_{n}"), self.get_submodule(f"dil_bn_{n}")) for n in names]
+
+    @torch.no_grad()
+    def reparameterize(self) -> None:
+        """Merge all branches into the large kernel, in place; for inference.
+
+        Raises:
+            RuntimeError: The module is in training mode, where batch norms have no fixed numbers.
+        """
+        if self.is_merged:
+            return
+        if self.training:
+            raise RuntimeError("branches can only be merged in eval mode: call eval() first")
+        origin = self.lk_origin
+        kernel = torch.zeros_like(origin.weight, dtype=torch.float64)
+        bias = kernel.new_zeros(kernel.shape[0])
+        for conv, norm in self._pairs():
+            weight, shift = _fuse(conv, norm)
+            spread = _spread(weight, conv.dilation[0])  # type: ignore[index,arg-type]
+            edge = (self.kernel_size - spread.shape[-1]) // 2
+            kernel += F.pad(spread, (edge,) * 4)
+            bias += shift
+        merged = _depthwise(kernel.shape[0], self.kernel_size, bias=True).to(origin.weight)
+        merged.weight.copy_(kernel)
+        merged.bias.copy_(bias)  # type: ignore[union-attr]
+        self.lk_origin = merged.eval()
+        for size, dilation in self.branches:
+            delattr(self, f"dil_conv_k{size}_{dilation}")
+            delattr(self, f"dil_bn_k{size}_{dilation}")
+        del self.origin_bn
+        self.branches = ()
+
+
+def _depthwise(channels: int, size: int, dilation: int = 1, bias: bool = False) -> nn.Conv2d:
+    padding = dilation * (size - 1) // 2
+    return nn.Conv2d(channels, channels, size, padding=padding, dilation=dilation, groups=channels, bias=bias)
+
+
+def _fuse(conv: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
+    """Take a batch norm into the kernel before it, in float64 so that many branches add up without loss."""
+    numbers = (conv.weight, norm.running_mean, norm.running_var, norm.weight, norm.bias)
+    kernel, mean, variance, scale, shift = (number.double() for number in numbers)
+    return fuse_conv_bn_weights(kernel, None, mean, variance, norm.eps, scale, shift)  # type: ignore[arg-type]
+
+
+def _spread(weight: Tensor, dilation: int) -> Tensor:
+    """Write a dilated kernel as an undilated one with zeros in between."""
+    side = dilation * (weight.shape[-1] - 1) + 1
+    wide = weight.new_zeros(*weight.shape[:2], side, side)
+    wide[..., ::dilation, ::dilation] = weight
+    return wide
+
+
+def reparameterize(module: nn.Module) -> nn.Module:
+    """Merge the branches of all ``DilatedReparam`` inside a module, in place.
+
+    Args:
+        module: Any module in eval mode.
+
+    Returns:
+        The same module.
+    """
+    for child in module.modules():
+        if isinstance(child, DilatedReparam):
+            child.reparameterize()
+    return module

@@ -1,0 +1,190 @@
+"""OverLoCK's blocks against what the authors' code answers, gradients included."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from foveate.backbones.layers.contmix import ContMixBlock, DynamicConvBlock, affinity_logits
+from foveate.backbones.layers.pieces import ResponseNorm, SqueezeGate, enlarge
+from foveate.backbones.layers.reparam import DilatedReparam, reparameterize
+from foveate.backbones.layers.repconv import RepConvBlock
+
+FULL = {"smk_size": 5, "num_heads": 2, "ls_init_value": 1.0, "res_scale": True}
+CONTMIX = {
+    "k13_14x14": {**FULL, "kernel_size": 13},
+    "k7_10x12": {**FULL, "kernel_size": 7},
+    "k7_pad_5x8": {**FULL, "kernel_size": 7},
+    "k7_pad_8x5": {**FULL, "kernel_size": 7},
+    "nols_k5_8x8": {"kernel_size": 5, "smk_size": 3, "num_heads": 2},
+    "noscale_k9_9x13": {"kernel_size": 9, "smk_size": 5, "num_heads": 2, "ls_init_value": 0.1},
+}
+DYNAMIC = {
+    "first_10x9": {**FULL, "kernel_size": 7, "is_first": True},
+    "last_7x7": {**FULL, "kernel_size": 7, "is_last": True},
+    "mid_14x14_k13": {**FULL, "kernel_size": 13},
+    "mid_noscale_9x8": {**FULL, "kernel_size": 7, "ls_init_value": 0.1, "res_scale": False},
+    "mid_pad_5x6": {**FULL, "kernel_size": 7},
+}
+
+
+def load(module: nn.Module, state: dict[str, Tensor]) -> nn.Module:
+    """Fill a module strictly; only counters of batches are not among the golden tensors."""
+    missing, unexpected = module.load_state_dict(state, strict=False)
+    assert not unexpected
+    assert all(key.endswith("num_batches_tracked") for key in missing)
+    return module.eval()
+
+
+def joined(out: Tensor | tuple[Tensor, Tensor]) -> Tensor:
+    return out if isinstance(out, Tensor) else torch.cat(out, dim=1)
+
+
+def check(golden, case: str, module: nn.Module) -> None:
+    """Compare output, gradients of inputs and of parameters."""
+    spec = golden.load(case)
+    load(module, golden.fill_state(spec))
+    inputs = {name: golden.make_input(spec, name).requires_grad_() for name in spec["inputs"] if name != "probe"}
+    out = joined(module(**inputs) if len(inputs) > 1 else module(inputs["x"]))
+    wanted = golden.outputs(case)
+    close(out, wanted.pop("out"), 1e-4)
+    (out * golden.make_input(spec, "probe")).sum().backward()
+    parameters = dict(module.named_parameters())
+    for name, answer in wanted.items():
+        if name.startswith("grad_"):
+            close(inputs[name[5:]].grad, answer, 1e-3)
+        elif name.startswith("grad:"):
+            close(parameters[name[5:]].grad, answer, 1e-3)
+
+
+def close(ours: Tensor, answer: Tensor, tolerance: float) -> None:
+    assert ours.shape == answer.shape
+    assert (ours - answer).abs().max() <= tolerance * answer.std() + 1e-6
+
+
+@pytest.mark.parametrize("backend", ["reference", "cpu"])
+@pytest.mark.parametrize("case", CONTMIX)
+def test_the_stand_alone_block_answers_as_published(case: str, backend: str, golden) -> None:
+    check(golden, f"ops/contmix_block_{case}", ContMixBlock(32, mlp_ratio=2, backend=backend, **CONTMIX[case]))
+
+
+@pytest.mark.parametrize("backend", ["reference", "cpu"])
+@pytest.mark.parametrize("case", DYNAMIC)
+def test_the_block_with_a_context_answers_as_published(case: str, backend: str, golden) -> None:
+    module = DynamicConvBlock(32, 64, mlp_ratio=3, backend=backend, **DYNAMIC[case])
+    check(golden, f"ops/dynconv_block_{case}", module)
+
+
+@pytest.mark.parametrize("side", [5, 7, 13, 17, 19])
+def test_dilated_branches_answer_and_merge_as_published(side: int, golden) -> None:
+    case = f"ops/dilated_reparam_k{side}"
+    module = DilatedReparam(8, side)
+    check(golden, case, module)
+    wanted = golden.outputs(case)
+    module.reparameterize()
+    assert module.is_merged
+    assert (
+        set(module.state_dict())
+        == {"lk_origin.weight", "lk_origin.bias"}
+        == set(DilatedReparam(8, side, True).state_dict())
+    )
+    torch.testing.assert_close(module.lk_origin.weight, wanted["merged_weight"], atol=2e-6, rtol=1e-6)
+    torch.testing.assert_close(module.lk_origin.bias, wanted["merged_bias"], atol=2e-6, rtol=1e-6)
+    close(module(golden.make_input(golden.load(case))), wanted["out"], 1e-4)
+    module.reparameterize()
+    assert module.is_merged
+
+
+@pytest.mark.parametrize(
+    ("case", "module"),
+    [
+        ("repconv_block", RepConvBlock(16, 7, 2, ls_init_value=1.0, res_scale=True)),
+        ("se", SqueezeGate(64)),
+        ("grn", ResponseNorm(24)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_other_pieces_answer_as_published(case: str, module: nn.Module, golden) -> None:
+    check(golden, f"ops/{case}", module)
+
+
+def test_merging_a_block_changes_keys_but_no_numbers() -> None:
+    torch.manual_seed(0)
+    block = DynamicConvBlock(32, 64, kernel_size=7, res_scale=True, ls_init_value=1.0)
+    maps = torch.randn(2, 32, 8, 9), torch.randn(2, 16, 8, 9), torch.randn(2, 16, 8, 9)
+    block(*maps)  # moves the running statistics
+    block.eval()
+    before = joined(block(*maps))
+    assert reparameterize(block) is block
+    torch.testing.assert_close(joined(block(*maps)), before, atol=1e-4, rtol=1e-4)
+    again = DynamicConvBlock(32, 64, kernel_size=7, res_scale=True, ls_init_value=1.0, merged=True).eval()
+    again.load_state_dict(block.state_dict())
+    assert torch.equal(joined(again(*maps)), joined(block(*maps)))
+
+
+def test_merging_waits_for_eval_mode() -> None:
+    with pytest.raises(RuntimeError, match=r"eval\(\)"):
+        DilatedReparam(4, 5).reparameterize()
+
+
+def test_logits_are_affinities_times_the_projection() -> None:
+    torch.manual_seed(1)
+    query, key = torch.randn(2, 12, 5, 6), torch.randn(2, 12, 7, 7)
+    projection = nn.Conv2d(49, 34, kernel_size=1)
+    logits = affinity_logits(query, key, projection, groups=3)
+    heads = query.unflatten(1, (3, 4)).flatten(3), key.unflatten(1, (3, 4)).flatten(3)
+    affinity = torch.einsum("bgcn,bgcl->blgn", *heads)
+    wanted = projection(affinity).unflatten(3, (5, 6)).transpose(1, 2)
+    torch.testing.assert_close(logits, wanted, atol=1e-5, rtol=1e-5)
+    assert logits.stride(2) == 1
+
+
+def test_only_small_maps_are_enlarged() -> None:
+    assert enlarge(torch.zeros(1, 1, 7, 9), 7).shape[-2:] == (7, 9)
+    assert enlarge(torch.zeros(1, 1, 5, 8), 7).shape[-2:] == (7, 11)
+    for side in range(1, 40):
+        for width in range(1, side):
+            assert enlarge(torch.zeros(1, 1, width, width), side).shape[-2:] == (side, side)
+
+
+def test_blocks_train() -> None:
+    torch.manual_seed(2)
+    for block in (
+        RepConvBlock(16, 5, 2, ls_init_value=0.1, drop_path=0.5),
+        ContMixBlock(16, kernel_size=5, smk_size=3, num_heads=2, drop_path=0.5),
+    ):
+        block.train()(torch.randn(4, 16, 6, 5)).square().mean().backward()
+        grads = {name: parameter.grad for name, parameter in block.named_parameters()}
+        assert all(grad is not None and grad.isfinite().all() for grad in grads.values())
+
+
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+def test_a_block_runs_under_autocast(backend: str) -> None:
+    torch.manual_seed(3)
+    block = ContMixBlock(16, kernel_size=5, smk_size=3, num_heads=1, backend=backend).eval()
+    x = torch.randn(2, 16, 6, 7)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = block(x)
+    assert (out.float() - block(x)).abs().max() < 0.1
+    out.float().sum().backward()
+    assert block.rpb2.grad is not None
+    assert block.rpb2.grad.dtype == torch.float32
+
+
+def test_a_block_compiles_whole() -> None:
+    torch.manual_seed(4)
+    block = ContMixBlock(16, kernel_size=5, smk_size=3, num_heads=1).eval()
+    x = torch.randn(2, 16, 6, 7)
+    compiled = torch.compile(block, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x), block(x), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("build", "text"),
+    [
+        (lambda: DilatedReparam(4, 6), "kernel_size must be one of"),
+        (lambda: ContMixBlock(20, num_heads=2), "divisible by 4"),
+    ],
+)
+def test_bad_sizes_are_named(build, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        build()
