@@ -44,14 +44,14 @@ def candidates(name: str, kernel: str) -> list[dict]:
     rank = len(grid)
     found: list[dict] = []
 
-    def add(tile: tuple, blocks: list, stages: list, registers: list, warps: int = 4, small: bool = False) -> None:
+    def add(tile: tuple, blocks: list, stages: list, registers: list, warps: int = 4, **rest: bool) -> None:
         for block, stage, most in itertools.product(blocks, stages, registers):
-            setting = {"tile": tile, "block": block, "warps": warps, "stages": stage}
-            found.append(setting | {"registers": most, "small": small})
+            setting = {"tile": tile, "block": block, "warps": warps, "stages": stage, "registers": most}
+            found.append(setting | rest)
 
+    square = (1, 8, 8) if rank == 2 else (4, 4, 4)
     if dim == 128:
         wide = [(1, 16, 8), (1, 8, 16)] if rank == 2 else [(4, 4, 8), (2, 8, 8)]
-        narrow = (1, 8, 8) if rank == 2 else (4, 4, 4)
         for tile in wide if stride == 1 else wide[-1:]:
             if kernel == "forward":
                 add(tile, [64], [2, 3], [None, 128], warps=8)
@@ -60,29 +60,34 @@ def candidates(name: str, kernel: str) -> list[dict]:
                 add(tile, [64], [2, 3], [None], warps=8)
                 add(tile, [32], [2], [128], warps=8)
             else:
-                add(tile, [32, 64], [2], [None], warps=8)
-        add(narrow, [64], [2], [None])
+                add(tile, [64], [2], [None], warps=8)
+        add(square, [64], [2], [None])
     elif name == "k33_256":
-        add((1, 8, 8), [64], [2, 3], [168, 128] if kernel != "key" else [None, 168])
-        add((1, 8, 8), [128], [2], [None, 168])
-        add((1, 8, 8), [32, 64], [2], [None], warps=2)
-        add((1, 16, 8), [32, 64], [2, 3], [None])
+        add(square, [64], [2, 3], [168, 128] if kernel != "key" else [None, 168])
+        add(square, [128], [2], [None, 168])
+        add(square, [32, 64], [2], [None], warps=2)
+        add((1, 16, 8), [64], [2, 3], [None])
         add((1, 16, 8), [64], [2, 3], [None, 128], warps=8)
     elif dim == 64:
-        add((1, 8, 8), [32], [3], [128, 168])
-        add((1, 8, 8), [64], [2, 3], [128, 168])
-        add((1, 8, 8), [32, 64], [2, 3], [None], warps=2)
-        add((1, 16, 8), [32, 64], [2, 3], [None])
-        add((1, 16, 8), [64], [3], [128], warps=8)
+        add(square, [32, 64], [3], [128, 168])
+        add(square, [64], [2], [128, 168])
+        add(square, [32, 64], [2, 3], [None], warps=2)
+        add(square, [32, 64], [2, 3], [128, 168], small=True, unrolled=False)
         if name == "k7_256":
-            add((1, 8, 8), [64], [2], [None], small=True)
-            add((1, 8, 8), [32, 64], [2], [None], warps=2, small=True)
+            add(square, [64], [1], [None, 168, 128], small=True)
+            add(square, [32, 64], [2], [None], warps=2, small=True)
+            add((1, 4, 8), [32, 64], [2], [None], warps=2, small=True)
+            add((1, 4, 8), [32, 64], [2], [None], warps=2)
+        else:
+            add((1, 16, 8), [64], [3], [128], warps=8)
     else:
-        add((1, 8, 8), [64, 128], [2, 3], [None, 168], small=True)
-        add((1, 8, 8), [32, 64], [3], [None])
-        for tile in ((1, 8, 8), (1, 4, 8)):
-            add(tile, [32, 64], [2], [None], warps=2, small=True)
-            add(tile, [32, 64], [2, 3], [None], warps=2)
+        add(square, [64], [2, 3], [None, 168], small=True)
+        add(square, [64], [1], [None, 168, 128], small=True)
+        add(square, [32, 64], [3], [None, 128], small=True, unrolled=False)
+        add(square, [32, 64], [3], [None])
+        add(square, [32, 64], [2], [None], warps=2, small=True)
+        add((1, 4, 8), [32, 64], [1, 2], [None], warps=2, small=True)
+        add((1, 4, 8), [32, 64], [2, 3], [None], warps=2)
     return found
 
 

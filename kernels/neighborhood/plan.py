@@ -29,6 +29,7 @@ class Tiling:
         slots: Columns of the product that masks; 0 masks element by element.
         registers: Most registers of a thread; None leaves it to the compiler.
         small: Whether the kernel for small windows is used, where a program goes through many items.
+        unrolled: Whether that kernel unrolls the steps, and so masks once for all items.
         union: Candidates of a program along the three axes, at most.
     """
 
@@ -42,6 +43,7 @@ class Tiling:
     slots: int = 0
     registers: int | None = None
     small: bool = False
+    unrolled: bool = True
     union: tuple[int, int, int] = (1, 1, 1)
 
 
@@ -125,6 +127,7 @@ def make_tiling(
     by_dot: bool | None = None,
     registers: int | None = None,
     small: bool = False,
+    unrolled: bool = True,
 ) -> Tiling:
     """Fit tiles to a problem.
 
@@ -140,6 +143,7 @@ def make_tiling(
         by_dot: Whether the mask is a product; by default where there is more than one axis.
         registers: Most registers of a thread; None leaves it to the compiler.
         small: Whether to use the kernel for small windows.
+        unrolled: Whether that kernel unrolls the steps.
 
     Returns:
         The tiles.
@@ -170,6 +174,7 @@ def make_tiling(
         slots=slots if by_dot else 0,
         registers=registers,
         small=small,
+        unrolled=unrolled,
         union=(unions[0], unions[1], unions[2]),
     )
 

@@ -338,6 +338,7 @@ def _chunks(tiling: Tiling, tiles: int, items: int) -> dict[str, Any]:
         "CHUNK": tiling.block,
         "CHUNKS": chunks,
         "TAIL": min(tiling.block, max(16, triton.next_power_of_2(rest))),
+        "UNROLLED": tiling.unrolled,
         "PER_PROGRAM": max(1, min(_MOST_ITEMS, items, tiles * items // _PROGRAMS)),
     }
 

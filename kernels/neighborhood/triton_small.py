@@ -2,7 +2,8 @@
 
 With 7 x 7 windows and heads of 32 a tile of 64 queries is 0.8 M operations on the tensor cores, less than what it takes
 to find out where the tile lies and who sees whom. So that is done once for many items: offsets and penalties stay, the
-loads of the next item run while this one computes, and the candidates are few enough to be unrolled.
+loads of the next item run while this one computes, and the candidates are few enough to be unrolled. Where they are
+not, a loop works their penalties out again for every item, and only the rest is done once.
 """
 
 # Kernels have no types that mypy knows.
@@ -24,10 +25,10 @@ from foveate.kernels.neighborhood.triton_geometry import (
 
 
 @triton.jit
-def _candidates(c: tl.constexpr, b0, b1, b2, r0, r1, r2, L1, L2, CHUNK: tl.constexpr, TAIL: tl.constexpr,
-                CHUNKS: tl.constexpr, BOX: tl.constexpr, DILATION: tl.constexpr):  # fmt: skip
-    """Positions and token numbers of chunk c of the candidates of the box at b, row-major."""
-    t0, t1, t2 = split(c * CHUNK + tl.arange(0, CHUNK if c < CHUNKS - 1 else TAIL), BOX[1], BOX[2])
+def _candidates(start, b0, b1, b2, r0, r1, r2, L1, L2, LAST: tl.constexpr, CHUNK: tl.constexpr, TAIL: tl.constexpr,
+                BOX: tl.constexpr, DILATION: tl.constexpr):  # fmt: skip
+    """Positions and token numbers of a chunk of the candidates of the box at b, row-major from start on."""
+    t0, t1, t2 = split(start + tl.arange(0, TAIL if LAST else CHUNK), BOX[1], BOX[2])
     t0, t1, t2 = b0 + t0, b1 + t1, b2 + t2
     return t0, t1, t2, token_number(t0, t1, t2, r0, r1, r2, L1, L2, DILATION)
 
@@ -39,7 +40,8 @@ def neighborhood_small_fwd_kernel(
     L0, L1, L2, heads, tiles, items, scale,
     WINDOW: tl.constexpr, STRIDE: tl.constexpr, DILATION: tl.constexpr, CAUSAL: tl.constexpr, ACTIVE: tl.constexpr,
     TILE: tl.constexpr, BOX: tl.constexpr, CHUNK: tl.constexpr, TAIL: tl.constexpr, CHUNKS: tl.constexpr,
-    PER_PROGRAM: tl.constexpr, DIM: tl.constexpr, DIM_V: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_DV: tl.constexpr,
+    UNROLLED: tl.constexpr, PER_PROGRAM: tl.constexpr,
+    DIM: tl.constexpr, DIM_V: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_DV: tl.constexpr,
     GROUP: tl.constexpr, SLOTS: tl.constexpr, HAS_BIAS: tl.constexpr, MASK_TYPE: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """Attend from one tile of queries in some items and heads, and write output and logsumexp."""
@@ -71,13 +73,28 @@ def neighborhood_small_fwd_kernel(
         bias = bias_ptr + head * (2 * WINDOW[0] - 1) * (2 * WINDOW[1] - 1) * (2 * WINDOW[2] - 1)
         acc = tl.zeros([BLOCK_M, BLOCK_DV], tl.float32)
         total, top = tl.zeros([BLOCK_M], tl.float32), tl.full([BLOCK_M], -1e15, tl.float32)
-        for c in tl.static_range(CHUNKS):
-            t0, t1, t2, row = _candidates(c, b0, b1, b2, r0, r1, r2, L1, L2, CHUNK, TAIL, CHUNKS, BOX, DILATION)
-            k_at, v_at = k_base + (row[:, None] * k_token + d[None, :]), v_base + (row[:, None] * v_token + dv[None, :])
-            acc, total, top = attend(
-                q, k_at, v_at, bias, members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, scale, acc, total, top,
-                WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, True,
-                MASK_TYPE, PRECISION)  # fmt: skip
+        if UNROLLED:
+            for c in tl.static_range(CHUNKS):
+                t0, t1, t2, row = _candidates(
+                    c * CHUNK, b0, b1, b2, r0, r1, r2, L1, L2, c == CHUNKS - 1, CHUNK, TAIL, BOX, DILATION
+                )
+                k_at = k_base + (row[:, None] * k_token + d[None, :])
+                v_at = v_base + (row[:, None] * v_token + dv[None, :])
+                acc, total, top = attend(
+                    q, k_at, v_at, bias, members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, scale, acc, total, top,
+                    WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, True,
+                    MASK_TYPE, PRECISION)  # fmt: skip
+        else:
+            for c in range(CHUNKS):
+                t0, t1, t2, row = _candidates(
+                    c * CHUNK, b0, b1, b2, r0, r1, r2, L1, L2, False, CHUNK, TAIL, BOX, DILATION
+                )
+                k_at = k_base + (row[:, None] * k_token + d[None, :])
+                v_at = v_base + (row[:, None] * v_token + dv[None, :])
+                acc, total, top = attend(
+                    q, k_at, v_at, bias, members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, scale, acc, total, top,
+                    WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, True,
+                    MASK_TYPE, PRECISION)  # fmt: skip
         acc = acc / total[:, None]
         o = (batch * L0 * L1 * L2 + token) * heads + head
         keep_v = there[:, None] & (dv < DIM_V)[None, :]
@@ -92,7 +109,8 @@ def neighborhood_small_bwd_query_kernel(
     L0, L1, L2, heads, tiles, items, scale,
     WINDOW: tl.constexpr, STRIDE: tl.constexpr, DILATION: tl.constexpr, CAUSAL: tl.constexpr, ACTIVE: tl.constexpr,
     TILE: tl.constexpr, BOX: tl.constexpr, CHUNK: tl.constexpr, TAIL: tl.constexpr, CHUNKS: tl.constexpr,
-    PER_PROGRAM: tl.constexpr, DIM: tl.constexpr, DIM_V: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_DV: tl.constexpr,
+    UNROLLED: tl.constexpr, PER_PROGRAM: tl.constexpr,
+    DIM: tl.constexpr, DIM_V: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_DV: tl.constexpr,
     GROUP: tl.constexpr, SLOTS: tl.constexpr, HAS_BIAS: tl.constexpr, HAS_D_LSE: tl.constexpr,
     MASK_TYPE: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
@@ -132,13 +150,28 @@ def neighborhood_small_bwd_query_kernel(
         v_base = v_ptr + batch * v_batch + (head // GROUP) * v_head
         bias = bias_ptr + head * (2 * WINDOW[0] - 1) * (2 * WINDOW[1] - 1) * (2 * WINDOW[2] - 1)
         acc = tl.zeros([BLOCK_M, BLOCK_D], tl.float32)
-        for c in tl.static_range(CHUNKS):
-            t0, t1, t2, row = _candidates(c, b0, b1, b2, r0, r1, r2, L1, L2, CHUNK, TAIL, CHUNKS, BOX, DILATION)
-            k_at, v_at = k_base + (row[:, None] * k_token + d[None, :]), v_base + (row[:, None] * v_token + dv[None, :])
-            acc = query_step(
-                q, g, k_at, v_at, bias, members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, scale, lse, delta, acc,
-                WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, True,
-                MASK_TYPE, PRECISION)  # fmt: skip
+        if UNROLLED:
+            for c in tl.static_range(CHUNKS):
+                t0, t1, t2, row = _candidates(
+                    c * CHUNK, b0, b1, b2, r0, r1, r2, L1, L2, c == CHUNKS - 1, CHUNK, TAIL, BOX, DILATION
+                )
+                k_at = k_base + (row[:, None] * k_token + d[None, :])
+                v_at = v_base + (row[:, None] * v_token + dv[None, :])
+                acc = query_step(
+                    q, g, k_at, v_at, bias, members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, scale, lse, delta,
+                    acc, WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, True,
+                    MASK_TYPE, PRECISION)  # fmt: skip
+        else:
+            for c in range(CHUNKS):
+                t0, t1, t2, row = _candidates(
+                    c * CHUNK, b0, b1, b2, r0, r1, r2, L1, L2, False, CHUNK, TAIL, BOX, DILATION
+                )
+                k_at = k_base + (row[:, None] * k_token + d[None, :])
+                v_at = v_base + (row[:, None] * v_token + dv[None, :])
+                acc = query_step(
+                    q, g, k_at, v_at, bias, members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, scale, lse, delta,
+                    acc, WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, True,
+                    MASK_TYPE, PRECISION)  # fmt: skip
         acc = acc * (scale * 0.6931471805599453)
         tl.store(d_q_ptr + o[:, None] * DIM + d[None, :], acc.to(d_q_ptr.dtype.element_ty), mask=keep)
 
@@ -150,7 +183,8 @@ def neighborhood_small_bwd_key_kernel(
     L0, L1, L2, heads, tiles, items, scale,
     WINDOW: tl.constexpr, STRIDE: tl.constexpr, DILATION: tl.constexpr, CAUSAL: tl.constexpr, ACTIVE: tl.constexpr,
     TILE: tl.constexpr, BOX: tl.constexpr, CHUNK: tl.constexpr, TAIL: tl.constexpr, CHUNKS: tl.constexpr,
-    PER_PROGRAM: tl.constexpr, DIM: tl.constexpr, DIM_V: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_DV: tl.constexpr,
+    UNROLLED: tl.constexpr, PER_PROGRAM: tl.constexpr,
+    DIM: tl.constexpr, DIM_V: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_DV: tl.constexpr,
     GROUP: tl.constexpr, SLOTS: tl.constexpr, HAS_BIAS: tl.constexpr, MASK_TYPE: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """Sum d_key and d_value of one tile of keys in some items and key heads; ``items`` counts those."""
@@ -185,15 +219,30 @@ def neighborhood_small_bwd_key_kernel(
             head = kv_head * GROUP + member
             q_base, g_base = q_ptr + batch * q_batch + head * q_head, d_out_ptr + batch * g_batch + head * g_head
             bias = bias_ptr + head * (2 * WINDOW[0] - 1) * (2 * WINDOW[1] - 1) * (2 * WINDOW[2] - 1)
-            for c in tl.static_range(CHUNKS):
-                t0, t1, t2, row = _candidates(c, b0, b1, b2, r0, r1, r2, L1, L2, CHUNK, TAIL, CHUNKS, BOX, DILATION)
-                d_k, d_v = key_step(
-                    k, v, q_base + (row[:, None] * q_token + d[None, :]),
-                    g_base + (row[:, None] * g_token + dv[None, :]),
-                    lse_ptr + first + head + row * heads, delta_ptr + first + head + row * heads, bias,
-                    members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, scale, d_k, d_v,
-                    WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, True,
-                    MASK_TYPE, PRECISION)  # fmt: skip
+            if UNROLLED:
+                for c in tl.static_range(CHUNKS):
+                    t0, t1, t2, row = _candidates(
+                        c * CHUNK, b0, b1, b2, r0, r1, r2, L1, L2, c == CHUNKS - 1, CHUNK, TAIL, BOX, DILATION
+                    )
+                    d_k, d_v = key_step(
+                        k, v, q_base + (row[:, None] * q_token + d[None, :]),
+                        g_base + (row[:, None] * g_token + dv[None, :]),
+                        lse_ptr + first + head + row * heads, delta_ptr + first + head + row * heads, bias,
+                        members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, scale, d_k, d_v,
+                        WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, True,
+                        MASK_TYPE, PRECISION)  # fmt: skip
+            else:
+                for c in range(CHUNKS):
+                    t0, t1, t2, row = _candidates(
+                        c * CHUNK, b0, b1, b2, r0, r1, r2, L1, L2, False, CHUNK, TAIL, BOX, DILATION
+                    )
+                    d_k, d_v = key_step(
+                        k, v, q_base + (row[:, None] * q_token + d[None, :]),
+                        g_base + (row[:, None] * g_token + dv[None, :]),
+                        lse_ptr + first + head + row * heads, delta_ptr + first + head + row * heads, bias,
+                        members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, scale, d_k, d_v,
+                        WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, True,
+                        MASK_TYPE, PRECISION)  # fmt: skip
         d_k = d_k * (scale * 0.6931471805599453)
         o = (batch * L0 * L1 * L2 + token) * kv_heads + kv_head
         tl.store(d_k_ptr + o[:, None] * DIM + d[None, :], d_k.to(d_k_ptr.dtype.element_ty), mask=keep)
