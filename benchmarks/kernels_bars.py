@@ -2,13 +2,12 @@
 
     python -P benchmarks/kernels_bars.py --json result.json [--only nat_s1,flux_na]
 
-Peers and bars are those of an H200 (torch 2.11, triton 3.6, NATTEN 0.21.7): numbers of another card compare with nothing.
+Peers and bars are those of an H200 (torch 2.11, triton 3.6, NATTEN 0.21.7); on another card they mean nothing.
 A time is the median of runs with a cold L2, launch included; --graph also times without the launch.
 """
 
 import argparse
 import json
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ import torch
 
 from foveate.kernels import neighborhood_attention, routed_attention
 
-# batch, grid, heads, dim, window, dilation, stride; best peer and bar forward, best peer and bar forward+backward, bound
+# batch, grid, heads, dim, window, dilation, stride; best peer and bar forward, the same with backward; bound forward
 NEIGHBORHOOD = {
     "nat_s1": (128, (56, 56), 2, 32, 7, 1, 1, 0.951, 0.12, 4.49, 0.60, 0.049),
     "nat_s2": (128, (28, 28), 4, 32, 7, 1, 1, 0.290, 0.06, 1.01, 0.30, 0.024),

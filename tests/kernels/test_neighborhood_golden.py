@@ -34,6 +34,11 @@ OPS = [
     "na3d_v017_6x7x10_k3x3x5_d2x1x2_c0",
 ]  # fmt: skip
 # The interpreter takes a second or more for each of the others.
+# A quarter to half a minute each in the interpreter, and nothing in them that smaller cases have not.
+TOO_LARGE = {
+    "ops/na2d_k11_d2_23x22_rpb", "ops/na2d_k13_d1_17x14_rpb", "ops/na2d_k13_d2_26x27", "ops/na2d_k3_d5_16x15_rpb",
+    "ops/na2d_k5_d3_15x17_rpb", "ops/na2d_k7_d2_15x19_rpb", "ops/na2d_k7_d4_29x30",
+}  # fmt: skip
 QUICK = [
     "gna/na1d_even_k6", "gna/na1d_k8_s3_even", "gna/na1d_causal_k10_s3_d2", "gna/na1d_mqa", "gna/na2d_k7_full_7x7",
     "gna/na2d_k3x5_d2x1", "gna/na3d_addkv5", "gna/rpb1d_k5_d2", "ops/na1d_k3_d1_16", "ops/na1d_v017_20_k5_d1_c1",
@@ -124,7 +129,7 @@ def test_agrees(name: str, backend: str, golden: ModuleType) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in EVERY]
+    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in EVERY if n not in TOO_LARGE]
 )
 def test_triton_agrees(name: str, golden: ModuleType) -> None:
     if triton_missing(torch.device("cpu"), torch.float32):
