@@ -132,12 +132,7 @@ def main() -> None:
             flush=True,
         )
         if args.json:
-            facts = {
-                "gpu": torch.cuda.get_device_name(),
-                "torch": torch.__version__,
-                "python": platform.python_version(),
-            }
-            facts["date"] = time.strftime("%Y-%m-%d")
+            facts = {"gpu": torch.cuda.get_device_name(), "torch": torch.__version__, "date": time.strftime("%Y-%m-%d")}
             args.json.write_text(json.dumps(facts | {"rows": rows}, indent=1))
 
 

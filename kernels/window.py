@@ -30,13 +30,12 @@ class Axis:
     dilation: int = 1
     causal: bool = False
 
-    def __post_init__(self) -> None:
-        # Axes are part of every key that a prepared kernel is looked up by.
-        numbers = (self.length, self.window, self.stride, self.dilation, self.causal)
-        object.__setattr__(self, "_hash", hash(numbers))
-
     def __hash__(self) -> int:
-        return self._hash  # type: ignore[attr-defined]
+        # Axes are part of every key that a prepared kernel is looked up by, so their hash is kept.
+        if "_hash" not in self.__dict__:
+            numbers = (self.length, self.window, self.stride, self.dilation, self.causal)
+            object.__setattr__(self, "_hash", hash(numbers))
+        return int(self.__dict__["_hash"])
 
     @property
     def is_dense(self) -> bool:

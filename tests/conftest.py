@@ -7,6 +7,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+# Each worker has a core: more threads than that only wait for one another.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Without a GPU, Triton's kernels run in its interpreter, which has to be said before anything imports triton.
 if not Path("/dev/nvidia0").exists() and shutil.which("nvidia-smi") is None:
     os.environ.setdefault("TRITON_INTERPRET", "1")

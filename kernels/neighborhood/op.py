@@ -157,12 +157,33 @@ def _resolve(
     query, key, value, bias, extra, _ = facts
     if query is None or key is None or value is None:  # the caller has looked
         raise TypeError("q, k and v must be tensors, got None")
-    (batch, *_, heads, dim), dtype, device = query
-    problem = Problem(
-        batch, axes, heads, key[0][-2], dim, value[0][-1], dtype, device, bias is not None, extra[0][1] if extra else 0
-    )
-    chosen = pick(BACKENDS, problem, backend)
+    numbers = tuple((axis.length, axis.window, axis.stride, axis.dilation, axis.causal) for axis in axes)
+    heads, dim = query[0][-2:]
+    tokens = extra[0][1] if extra else 0
+    device = str(query[2])
+    chosen = _choose(numbers, heads, key[0][-2], dim, value[0][-1], query[1], device, bias is not None, tokens, backend)
     return axes, "reference" if math.prod(query[0]) == 0 or math.prod(value[0]) == 0 else chosen
+
+
+# A compiler cannot look for packages or ask for devices; it takes the answer as it is.
+@torch.compiler.assume_constant_result
+def _choose(
+    axes: tuple[tuple[int, int, int, int, bool], ...],
+    heads: int,
+    heads_kv: int,
+    dim: int,
+    dim_v: int,
+    dtype: torch.dtype,
+    device: str,
+    has_bias: bool,
+    extra_tokens: int,
+    backend: str | None,
+) -> str:
+    windows = tuple(Axis(*numbers) for numbers in axes)
+    where = torch.device(device)
+    # How many items there are decides nothing.
+    problem = Problem(1, windows, heads, heads_kv, dim, dim_v, dtype, where, has_bias, extra_tokens)
+    return pick(BACKENDS, problem, backend)
 
 
 # Typed, since 7.0 equals 7 and 1 equals True, and neither may pass for the other.

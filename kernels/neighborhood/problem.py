@@ -56,28 +56,3 @@ class Problem:
     device: torch.device
     has_bias: bool = False
     extra_tokens: int = 0
-
-
-def describe(inputs: Inputs, axes: tuple[Axis, ...]) -> Problem:
-    """Describe a call.
-
-    Args:
-        inputs: Its tensors.
-        axes: Its windows.
-
-    Returns:
-        The description.
-    """
-    query, key, value, bias, extra, _ = inputs
-    return Problem(
-        batch=query.shape[0],
-        axes=axes,
-        heads=query.shape[-2],
-        heads_kv=key.shape[-2],
-        dim=query.shape[-1],
-        dim_v=value.shape[-1],
-        dtype=query.dtype,
-        device=query.device,
-        has_bias=bias is not None,
-        extra_tokens=0 if extra is None else extra.shape[1],
-    )

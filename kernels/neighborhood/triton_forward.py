@@ -53,7 +53,7 @@ def bias_of_pairs(bias, q0, q1, q2, k0, k1, k2, WINDOW: tl.constexpr):
     i0 = tl.minimum(tl.maximum(k0 - q0 + (WINDOW[0] - 1), 0), 2 * WINDOW[0] - 2)
     i1 = tl.minimum(tl.maximum(k1 - q1 + (WINDOW[1] - 1), 0), 2 * WINDOW[1] - 2)
     i2 = tl.minimum(tl.maximum(k2 - q2 + (WINDOW[2] - 1), 0), 2 * WINDOW[2] - 2)
-    return tl.load(bias + (i0 * (2 * WINDOW[1] - 1) + i1) * (2 * WINDOW[2] - 1) + i2)
+    return tl.load(bias + (i0 * (2 * WINDOW[1] - 1) + i1) * (2 * WINDOW[2] - 1) + i2).to(tl.float32)
 
 
 @triton.jit

@@ -214,16 +214,15 @@ class _Call:
         if device.type == "cuda" and device.index != torch.cuda.current_device():
             with torch.cuda.device(device):
                 return self(pointers, scale)
-        unaligned = 0
-        for tensor in pointers:
-            unaligned |= tensor.data_ptr()
-        run = self.compiled.get(unaligned & 15 == 0)
-        if run is not None:
-            run(*pointers, *self.numbers, scale * _LOG2_E, *self.constants.values())
+        addresses = [tensor.data_ptr() for tensor in pointers]
+        aligned = all(address % 16 == 0 for address in addresses)
+        run = self.compiled.get(aligned)
+        if run is not None:  # addresses as numbers: of a tensor, Triton asks the driver what it is
+            run(*addresses, *self.numbers, scale * _LOG2_E, *self.constants.values())
             return None
         compiled = self.kernel[self.grid](*pointers, *self.numbers, scale * _LOG2_E, **self.constants, **self.options)
         if compiled is not None:  # the interpreter compiles nothing
-            self.compiled[unaligned & 15 == 0] = compiled[self.grid]
+            self.compiled[aligned] = compiled[self.grid]
         return None
 
 

@@ -260,4 +260,5 @@ def test_a_few_channels_of_a_wide_projection_that_spans_two_billion_numbers() ->
     small = neighborhood_attention(*copies, 9, backend="triton")
     assert isinstance(out, Tensor)
     assert isinstance(small, Tensor)
-    torch.testing.assert_close(out[:, -1000:], small[:, -1000:])
+    # Offsets of 64 bits have tiles of their own, which add in another order.
+    torch.testing.assert_close(out[:, -1000:], small[:, -1000:], atol=5e-3, rtol=2e-2)
