@@ -57,7 +57,8 @@ def ways_of(side: int, window: int, flex: bool, log: Callable[[str], None], only
         mask = torch.zeros(tokens, tokens).masked_fill_(~pairs, float("-inf"))
 
         def dense(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            return F.scaled_dot_product_attention(*(x.flatten(1, 2).transpose(1, 2) for x in (q, k, v)), mask)
+            out = F.scaled_dot_product_attention(*(x.flatten(1, 2).transpose(1, 2) for x in (q, k, v)), mask)
+            return out.transpose(1, 2).reshape(q.shape)  # the layout that came in, as a network needs it
 
         ways["dense"] = dense
     if flex:

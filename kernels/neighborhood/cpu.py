@@ -5,6 +5,9 @@ time, so that what they gather stays in cache. Backward does the same and adds t
 beside inputs and outputs depends on the windows, not on the grid. Results are the same on every run.
 """
 
+from functools import lru_cache
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -129,20 +132,45 @@ def attend_plainly(inputs: Inputs, axes: tuple[Axis, ...], scale: float) -> Tens
     Returns:
         Output (batch, *spatial, heads, dim_v), differentiable; None where ``forward`` is the way to go.
     """
-    problem = describe(inputs, axes)
-    alike = problem.heads == problem.heads_kv and problem.dim == problem.dim_v
-    if torch.compiler.is_compiling() or not alike or not inputs.query.numel() or plan(problem) is not None:
+    query, key, value, bias, extra_key, _ = inputs
+    tokens = 0 if extra_key is None else extra_key.shape[1]
+    known = (axes, query.shape, key.shape[-2], value.shape[-1], query.dtype, bias is not None, tokens)
+    if torch.compiler.is_compiling() or not query.numel() or not _is_plain(*known):
         return None
+    if bias is None and extra_key is None:
+        mask = _plain_mask(*known)
+    else:
+        mask = Masks(describe(inputs, axes), bias).of(axes)
+        mask = None if mask is None else mask[None].to(query.dtype)
     query, key, value = (tensor.transpose(1, 2) for tensor in _tokens(inputs, len(axes)))
-    mask = Masks(problem, inputs.bias).of(axes)
-    mask = None if mask is None else mask[None].to(problem.dtype)
     out = F.scaled_dot_product_attention(query, key, value, mask, scale=scale)
     return out.transpose(1, 2).reshape(inputs.query.shape)
 
 
+def _problem(
+    axes: tuple[Axis, ...], shape: torch.Size, heads_kv: int, dim_v: int, dtype: torch.dtype, biased: bool, extra: int
+) -> Problem:
+    device = torch.device("cpu")
+    return Problem(shape[0], axes, shape[-2], heads_kv, shape[-1], dim_v, dtype, device, biased, extra)
+
+
+@lru_cache(maxsize=1024)
+def _is_plain(*known: Any) -> bool:
+    problem = _problem(*known)
+    return problem.heads == problem.heads_kv and problem.dim == problem.dim_v and plan(problem) is None
+
+
+@lru_cache(maxsize=16)
+def _plain_mask(*known: Any) -> Tensor | None:
+    problem = _problem(*known)
+    mask = Masks(problem, None).of(problem.axes)
+    return None if mask is None else mask[None].to(problem.dtype)
+
+
 def _tokens(inputs: Inputs, rank: int) -> tuple[Tensor, Tensor, Tensor]:
     """Flatten the grid, and put the extra keys after the others."""
-    query, key, value = (_regular(tensor.flatten(1, rank)) for tensor in inputs[:3])
+    flat = [tensor.flatten(1, rank) for tensor in inputs[:3]]
+    query, key, value = (tensor if tensor.is_contiguous() else _regular(tensor) for tensor in flat)
     if inputs.extra_key is not None and inputs.extra_value is not None:
         key, value = torch.cat([key, inputs.extra_key], dim=1), torch.cat([value, inputs.extra_value], dim=1)
     return query, key, value
