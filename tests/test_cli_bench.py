@@ -36,12 +36,6 @@ TINY = [
 
 
 @pytest.fixture(autouse=True)
-def no_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have backends chosen as on any CPU: where Triton's interpreter is on, it would be taken, and is slow."""
-    monkeypatch.setattr("foveate.kernels.dispatch.triton_interpreted", lambda: False)
-
-
-@pytest.fixture(autouse=True)
 def quick_rates(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Measuring a machine takes a second, and nothing here depends on how fast it is."""
     if "measures" not in request.node.name:

@@ -23,12 +23,6 @@ LEGACY = {
 }
 
 
-@pytest.fixture(autouse=True)
-def no_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have backends chosen as on any CPU: where Triton's interpreter is on, it would be taken, and is slow."""
-    monkeypatch.setattr("foveate.kernels.dispatch.triton_interpreted", lambda: False)
-
-
 @pytest.mark.parametrize("case", NATTEN)
 def test_modules_answer_as_natten(case: str, golden) -> None:
     spec = golden.load(f"gna/{case}")

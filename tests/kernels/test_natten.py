@@ -22,12 +22,6 @@ CASES = ["na1d_k8_s3_even", "na1d_causal_k10_s3_d2", "na2d_k7_d2_15x18", "na2d_a
          "na2d_causal_tf_k5x6_s1x4", "na3d_k4x4x6_s2x1x3_d1x2x1", "na3d_addkv5"]  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def no_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have backends chosen as on any CPU: where Triton's interpreter is on, it would be taken, and is slow."""
-    monkeypatch.setattr("foveate.kernels.dispatch.triton_interpreted", lambda: False)
-
-
 def tensors(rank: int, heads: int = 2, dim: int = 8, side: int = 6) -> list[Tensor]:
     generator = torch.Generator().manual_seed(rank)
     return [torch.randn(1, *(side,) * rank, heads, dim, generator=generator) for _ in range(3)]
