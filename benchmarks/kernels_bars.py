@@ -3,7 +3,7 @@
     python -P benchmarks/kernels_bars.py --json result.json [--only nat_s1,flux_na]
 
 Peers and bars are those of an H200 (torch 2.11, triton 3.6, NATTEN 0.21.7); on another card they mean nothing.
-A time is the median of runs with a cold L2, launch included; --graph also times without the launch.
+A time is the median of runs with a cold L2, launch included; small shapes are timed in a CUDA graph too, without it.
 """
 
 import argparse

@@ -24,12 +24,10 @@ class Backend(Generic[Problem]):
     Args:
         name: What ``backend=`` calls it.
         can_run: Takes the description of a call; returns the reason why it cannot run, or an empty string.
-        automatic: Whether it is taken without being asked for.
     """
 
     name: str
     can_run: Callable[[Problem], str]
-    automatic: bool = True
 
 
 def pick(backends: Sequence[Backend[Problem]], problem: Problem, wanted: str | None) -> str:
@@ -59,7 +57,7 @@ def pick(backends: Sequence[Backend[Problem]], problem: Problem, wanted: str | N
                 return wanted
         raise ValueError(f"backend must be one of {names} or None, got {wanted!r}")
     reasons = []
-    for backend in (backend for backend in backends if backend.automatic):
+    for backend in backends:
         slow = backend.name == "triton" and triton_interpreted()
         reason = "Triton's interpreter is for tests only" if slow else backend.can_run(problem)
         if not reason:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from foveate.kernels.dispatch import Backend, pick, triton_interpreted, triton_missing
+from foveate.kernels.dispatch import Backend, pick, triton_missing
 from foveate.kernels.dynamic import reference, row_blocks
 from foveate.kernels.dynamic.problem import Inputs, Problem
 from foveate.kernels.window import check_axes
@@ -132,7 +132,7 @@ def _triton_missing(problem: Problem) -> str:
 
 BACKENDS: tuple[Backend[Problem], ...] = (
     # The interpreter shows that kernels are right; it is no way to run them.
-    Backend("triton", _triton_missing, automatic=not triton_interpreted()),
+    Backend("triton", _triton_missing),
     Backend("cpu", _cpu_missing),
     Backend("reference", lambda problem: ""),
 )

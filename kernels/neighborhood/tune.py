@@ -50,7 +50,7 @@ def tune(inputs: Inputs, axes: tuple[Axis, ...], scale: float = 0.125, *, save: 
         inputs: Tensors of a typical call, on a CUDA device; extra keys are left out.
         axes: Its windows.
         scale: Factor of the scores; does not matter for time.
-        save: Whether to write the winners to ``cache_file``, where ``plan.tiling_for`` finds them.
+        save: Whether to write the winners to ``plan.user_table``, where ``plan.tiling_for`` finds them.
 
     Returns:
         Settings by problem and kernel, as in the tables.
@@ -85,22 +85,10 @@ def tune(inputs: Inputs, axes: tuple[Axis, ...], scale: float = 0.125, *, save: 
         if timed:
             table[plan.signature(axes, dim, kernel)] = min(timed)[2]
     if save:
-        _save(cache_file(triton_launch.architecture(query.device)), table)
+        _save(plan.user_table(triton_launch.architecture(query.device)), table)
         plan.tuned.cache_clear()
         plan.tiling_for.cache_clear()
     return table
-
-
-def cache_file(architecture: str) -> Path:
-    """Name the user's table for a GPU generation.
-
-    Args:
-        architecture: Such as sm90.
-
-    Returns:
-        A file below FOVEATE_CACHE, XDG_CACHE_HOME or ~/.cache, which need not exist.
-    """
-    return plan.user_table(architecture)
 
 
 def _save(path: Path, table: dict[str, Any]) -> None:
