@@ -75,6 +75,15 @@ def in_graph(run: Callable[[], object]) -> float:
     return milliseconds(graph.replay)
 
 
+def warm_up(seconds: float = 2.0) -> None:
+    """Keep the GPU busy until its clock is up."""
+    square = torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16)
+    start = time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        square @ square
+        torch.cuda.synchronize()
+
+
 def measure(call: Callable[..., torch.Tensor], shape: tuple[int, ...], graph: bool) -> dict[str, float]:
     """Time forward, and forward with backward, of a function of q, k and v."""
     torch.manual_seed(0)
@@ -103,6 +112,7 @@ def main() -> None:
     args = parser.parse_args()
     wanted = set(filter(None, args.only.split(","))) or {*NEIGHBORHOOD, *ROUTED}
     rows = []
+    warm_up()
     for name in [n for n in (*NEIGHBORHOOD, *ROUTED) if n in wanted]:
         if name in NEIGHBORHOOD:
             batch, grid, heads, dim, window, dilation, stride, peer, bar, peer_both, bar_both, bound = NEIGHBORHOOD[

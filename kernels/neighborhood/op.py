@@ -91,14 +91,26 @@ def neighborhood_attention(
             f"q, k and v must be tensors, got {type(q).__name__}, {type(k).__name__} and {type(v).__name__}"
         )
     inputs = _autocast(Inputs(q, k, v, rel_pos_bias, extra_keys, extra_values))
+    plain = is_plain_call(*inputs)
+    mark = _mark(inputs, window, stride, dilation, causal, scale, backend) if plain else None
+    plan = _PLANS.get(mark)
+    if plan is not None:
+        if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs):
+            out, lse = _Planned.apply(*inputs[:4], plan)
+        else:
+            out, lse = plan.forward(inputs)
+        return (out, lse) if return_lse else out
     if scale is None:
         scale = q.shape[-1] ** -0.5
     if not (isinstance(scale, (int, float)) and 0 < scale < math.inf):
         raise ValueError(f"scale must be a positive number, got {scale!r}: leave it out for dim ** -0.5")
-    plain = is_plain_call(*inputs)
     numbers = (_frozen(window), _frozen(stride), _frozen(dilation), _frozen(causal))
     known = plain and all(isinstance(number, (int, tuple)) for number in numbers)  # a set could not be looked up
     axes, chosen = (_resolve_again if known else _resolve)(_facts(inputs), *numbers, backend)
+    if chosen == "triton" and mark is not None:
+        if len(_PLANS) >= _MOST_PLANS:
+            _PLANS.clear()
+        _PLANS[mark] = _module(chosen).Plan(inputs, axes, float(scale))
     if chosen == "cpu" and plain and not return_lse:
         quick = cpu.attend_plainly(inputs, axes, float(scale))
         if quick is not None:
@@ -135,6 +147,49 @@ class _Attention(torch.autograd.Function):
             return (None,) * 9
         d_out = torch.zeros_like(out) if d_out is None else d_out
         return (*_module(backend).backward(Inputs(*inputs), out, lse, d_out, d_lse, axes, scale), None, None, None)
+
+
+class _Planned(torch.autograd.Function):
+    """The same once more, for calls like one before: nothing is looked up, nor is a missing gradient filled in."""
+
+    @staticmethod
+    def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, Tensor]:
+        *inputs, plan = arguments
+        out, lse = plan.forward(Inputs(*inputs))
+        ctx.save_for_backward(*inputs, out, lse)
+        ctx.plan = plan
+        ctx.set_materialize_grads(False)
+        return out, lse
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, d_out: Tensor | None, d_lse: Tensor | None) -> tuple[Any, ...]:
+        *inputs, out, lse = ctx.saved_tensors
+        if d_out is None and d_lse is None:
+            return None, None, None, None, None
+        d_out = torch.zeros_like(out) if d_out is None else d_out
+        return (*ctx.plan.backward(Inputs(*inputs), out, lse, d_out, d_lse)[:4], None)
+
+
+_PLANS: dict[Any, Any] = {}
+_MOST_PLANS = 1024
+
+
+def _mark(
+    inputs: Inputs, window: Any, stride: Any, dilation: Any, causal: Any, scale: Any, backend: str | None
+) -> tuple[Any, ...] | None:
+    """Name a call by all that its plan depends on; None for those that are looked at anew each time."""
+    q, k, v, bias, extra_k, extra_v = inputs
+    if extra_k is not None or extra_v is not None or (scale is not None and type(scale) is not float):
+        return None
+    # 1 equals True and 7.0 equals 7 in a dict, and neither may pass for the other.
+    if not all(type(number) in (int, tuple) for number in (window, stride, dilation)) or type(causal) is int:
+        return None
+    table = None if bias is None else (bias.shape, bias.dtype, bias.device)
+    return (
+        q.shape, q.stride(), k.shape, k.stride(), v.shape, v.stride(), q.dtype, k.dtype, v.dtype, q.device, k.device,
+        v.device, table, window, stride, dilation, causal, scale, backend,
+    )  # fmt: skip
 
 
 Facts = tuple[tuple[tuple[int, ...], torch.dtype, torch.device] | None, ...]

@@ -4,7 +4,7 @@ A small problem takes the GPU less time than Python needs to bind fifty argument
 out once: ``_Call`` remembers grid, numbers, constants and the compiled kernel.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import prod
@@ -55,7 +55,10 @@ def forward(
     Returns:
         Output and logsumexp.
     """
-    call = _look_up("forward", inputs, (), axes, (), tiling)
+    return _forward(_look_up("forward", inputs, (), axes, (), tiling), inputs, scale)
+
+
+def _forward(call: "_Call", inputs: Inputs, scale: float) -> tuple[Tensor, Tensor]:
     query, key, value, bias, extra_key, extra_value = call.arrange(inputs)
     out = torch.empty(call.out_shape, dtype=query.dtype, device=query.device)
     lse = torch.empty(call.out_shape[:-1], dtype=torch.float32, device=query.device)
@@ -127,6 +130,12 @@ def query_gradient(
         The gradient, and delta = sum(out * d_out) - d_lse (batch, *spatial, heads), which the other gradients need.
     """
     call = _look_up("query", inputs, (d_out,), axes, (("HAS_D_LSE", d_lse is not None),), tiling)
+    return _query_gradient(call, inputs, out, lse, d_out, d_lse, scale)
+
+
+def _query_gradient(
+    call: "_Call", inputs: Inputs, out: Tensor, lse: Tensor, d_out: Tensor, d_lse: Tensor | None, scale: float
+) -> tuple[Tensor, Tensor]:
     query, key, value, bias, extra_key, extra_value = call.arrange(inputs)
     d_query = torch.empty(query.shape, dtype=query.dtype, device=query.device)
     delta = torch.empty_like(lse)
@@ -159,12 +168,46 @@ def key_gradient(
     Returns:
         Both gradients.
     """
-    call = _look_up("key", inputs, (d_out,), axes, (), tiling)
+    return _key_gradient(_look_up("key", inputs, (d_out,), axes, (), tiling), inputs, lse, delta, d_out, scale)
+
+
+def _key_gradient(
+    call: "_Call", inputs: Inputs, lse: Tensor, delta: Tensor, d_out: Tensor, scale: float
+) -> tuple[Tensor, Tensor]:
     query, key, value, bias, _, _ = call.arrange(inputs)
     d_key = torch.empty(key.shape, dtype=key.dtype, device=key.device)
     d_value = torch.empty(value.shape, dtype=value.dtype, device=value.device)
     call((query, key, value, bias, lse, call.rows(d_out), delta, d_key, d_value), scale)
     return d_key, d_value
+
+
+class Plan:
+    """All that calls with tensors of the same shapes and strides share, so that one look-up finds it.
+
+    Args:
+        inputs: Tensors of a call.
+        axes: Windows along each axis.
+        scale: Factor of the scores.
+    """
+
+    def __init__(self, inputs: Inputs, axes: tuple[Axis, ...], scale: float) -> None:
+        self.axes, self.scale = axes, scale
+        self._first = _look_up("forward", inputs, (), axes, (), None)
+        self._later: tuple[_Call, _Call] | None = None
+
+    def forward(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
+        """Attend; see ``forward``."""
+        return _forward(self._first, inputs, self.scale)
+
+    def backward(self, inputs: Inputs, out: Tensor, lse: Tensor, d_out: Tensor, d_lse: Tensor | None) -> Inputs:
+        """Differentiate; see ``backward``."""
+        if d_lse is not None or inputs.bias is not None or inputs.extra_key is not None or not d_out.is_contiguous():
+            return backward(inputs, out, lse, d_out, d_lse, self.axes, self.scale)
+        if self._later is None:
+            query = _look_up("query", inputs, (d_out,), self.axes, (("HAS_D_LSE", False),), None)
+            self._later = query, _look_up("key", inputs, (d_out,), self.axes, (), None)
+        d_query, delta = _query_gradient(self._later[0], inputs, out, lse, d_out, None, self.scale)
+        return Inputs(d_query, *_key_gradient(self._later[1], inputs, lse, delta, d_out, self.scale))
 
 
 @dataclass
@@ -182,6 +225,7 @@ class _Call:
         rank: Spatial axes.
         copies: Whether some tensor has to be copied to have evenly spaced tokens.
         compiled: What to start, by whether all pointers are multiples of 16.
+        rest: The constants' values, once there is something to start.
     """
 
     kernel: Any
@@ -194,6 +238,7 @@ class _Call:
     rank: int
     copies: bool
     compiled: dict[bool, Any] = field(default_factory=dict)
+    rest: tuple[Any, ...] = ()
 
     def arrange(self, inputs: Inputs) -> tuple[Tensor, ...]:
         """Return the inputs as the kernel reads them; absent ones become any tensor."""
@@ -214,16 +259,31 @@ class _Call:
         if device.type == "cuda" and device.index != torch.cuda.current_device():
             with torch.cuda.device(device):
                 return self(pointers, scale)
-        addresses = [tensor.data_ptr() for tensor in pointers]
-        aligned = all(address % 16 == 0 for address in addresses)
-        run = self.compiled.get(aligned)
-        if run is not None:  # addresses as numbers: of a tensor, Triton asks the driver what it is
-            run(*addresses, *self.numbers, scale * _LOG2_E, *self.constants.values())
+        addresses, bits = [], 0
+        for tensor in pointers:
+            address = tensor.data_ptr()
+            addresses.append(address)
+            bits |= address
+        start = self.compiled.get(bits % 16 == 0)
+        if start is not None:  # addresses as numbers: of a tensor, Triton asks the driver what it is
+            start(device.index, *addresses, *self.numbers, scale * _LOG2_E, *self.rest)
             return None
         compiled = self.kernel[self.grid](*pointers, *self.numbers, scale * _LOG2_E, **self.constants, **self.options)
         if compiled is not None:  # the interpreter compiles nothing
-            self.compiled[aligned] = compiled[self.grid]
+            self.rest = tuple(self.constants.values())
+            self.compiled[bits % 16 == 0] = _starter(compiled, self.grid)
         return None
+
+
+def _starter(compiled: Any, grid: tuple[int, int, int]) -> Callable[..., None]:
+    """Start a compiled kernel without the hooks and metadata of Triton's profiler, which cost as much as the launch."""
+    launcher, function, packed = compiled.run, compiled.function, compiled.packed_metadata
+    stream_of = triton.runtime.driver.active.get_current_stream
+
+    def start(device: int, *arguments: Any) -> None:
+        launcher(*grid, stream_of(device), function, packed, None, None, None, *arguments)
+
+    return start
 
 
 _CALLS: dict[tuple[Any, ...], _Call] = {}
