@@ -88,6 +88,14 @@ def candidates(name: str, kernel: str) -> list[dict]:
         add(square, [32, 64], [2], [None], warps=2, small=True)
         add((1, 4, 8), [32, 64], [1, 2], [None], warps=2, small=True)
         add((1, 4, 8), [32, 64], [2, 3], [None], warps=2)
+    if dim < 128 and name != "k33_256":
+        # Sixteen queries a warp see the fewest candidates each, and nobody waits for another warp.
+        for tile in ((1, 4, 4), (1, 2, 8)):
+            if 7 in SHAPES[name][4]:
+                add(tile, [32], [2, 3, 4], [None, 168], warps=1, small=True)
+                add(tile, [64], [3], [None, 168], warps=1, small=True)
+            add(tile, [32, 64], [2, 3], [None], warps=1)
+            add(tile, [32], [3], [128], warps=1)
     return found
 
 

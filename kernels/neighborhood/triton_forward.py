@@ -73,6 +73,24 @@ def softmax_step(s, v, acc, total, top, scale, SCALED: tl.constexpr, PRECISION: 
 
 
 @triton.jit
+def scores_of_candidates(q, k_at, bias, members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, scale,
+                         WINDOW: tl.constexpr, STRIDE: tl.constexpr, CAUSAL: tl.constexpr, ACTIVE: tl.constexpr,
+                         TILE: tl.constexpr, DIM: tl.constexpr, BLOCK_D: tl.constexpr, SLOTS: tl.constexpr,
+                         HAS_BIAS: tl.constexpr, MASK_TYPE: tl.constexpr, PRECISION: tl.constexpr):  # fmt: skip
+    """Masked scores of the keys at positions t; with a bias they are in units of log 2."""
+    there = (t0 < n0) & (t1 < n1) & (t2 < n2)
+    k = tl.load(k_at, mask=there[:, None] & (tl.arange(0, BLOCK_D) < DIM)[None, :], other=0.0)
+    s = masked_scores(q, k, members, low, high, p0, p1, p2, t0, t1, t2, there, n0, n1, n2, WINDOW, STRIDE, CAUSAL,
+                      ACTIVE, TILE, SLOTS, False, MASK_TYPE, PRECISION)  # fmt: skip
+    if HAS_BIAS:
+        pairs = bias_of_pairs(
+            bias, p0[:, None], p1[:, None], p2[:, None], t0[None, :], t1[None, :], t2[None, :], WINDOW
+        )
+        s = s * scale + pairs * 1.4426950408889634
+    return s
+
+
+@triton.jit
 def attend(q, k_at, v_at, bias, members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, scale, acc, total, top,
             WINDOW: tl.constexpr, STRIDE: tl.constexpr, CAUSAL: tl.constexpr, ACTIVE: tl.constexpr,
             TILE: tl.constexpr, DIM: tl.constexpr, DIM_V: tl.constexpr, BLOCK_D: tl.constexpr,
@@ -81,20 +99,20 @@ def attend(q, k_at, v_at, bias, members, low, high, p0, p1, p2, t0, t1, t2, n0, 
     """Attend to the keys at positions t, whose numbers are behind k_at and v_at."""
     d, dv = tl.arange(0, BLOCK_D), tl.arange(0, BLOCK_DV)
     if MASKED:
+        s = scores_of_candidates(q, k_at, bias, members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, scale, WINDOW,
+                                 STRIDE, CAUSAL, ACTIVE, TILE, DIM, BLOCK_D, SLOTS, HAS_BIAS, MASK_TYPE,
+                                 PRECISION)  # fmt: skip
         there = (t0 < n0) & (t1 < n1) & (t2 < n2)
-        k = tl.load(k_at, mask=there[:, None] & (d < DIM)[None, :], other=0.0)
-        s = masked_scores(q, k, members, low, high, p0, p1, p2, t0, t1, t2, there, n0, n1, n2, WINDOW, STRIDE,
-                          CAUSAL, ACTIVE, TILE, SLOTS, False, MASK_TYPE, PRECISION)  # fmt: skip
         v = tl.load(v_at, mask=there[:, None] & (dv < DIM_V)[None, :], other=0.0)
     else:
         k = tl.load(k_at) if BLOCK_D == DIM else tl.load(k_at, mask=(d < DIM)[None, :], other=0.0)
         s = tl.dot(q, tl.trans(k), input_precision=PRECISION)
         v = tl.load(v_at) if BLOCK_DV == DIM_V else tl.load(v_at, mask=(dv < DIM_V)[None, :], other=0.0)
-    if HAS_BIAS:
-        pairs = bias_of_pairs(
-            bias, p0[:, None], p1[:, None], p2[:, None], t0[None, :], t1[None, :], t2[None, :], WINDOW
-        )
-        s = s * scale + pairs * 1.4426950408889634
+        if HAS_BIAS:
+            pairs = bias_of_pairs(
+                bias, p0[:, None], p1[:, None], p2[:, None], t0[None, :], t1[None, :], t2[None, :], WINDOW
+            )
+            s = s * scale + pairs * 1.4426950408889634
     return softmax_step(s, v, acc, total, top, scale, HAS_BIAS, PRECISION)
 
 
@@ -198,7 +216,7 @@ def neighborhood_fwd_kernel(
             s = tl.dot(q, tl.trans(k), input_precision=PRECISION)
             s = tl.where((e < extra)[None, :], s, -1e30)
             acc, total, top = softmax_step(s, v, acc, total, top, scale, False, PRECISION)
-    acc = acc / total[:, None]
+    acc = acc * (1.0 / total)[:, None]  # one division a row, not one an element
     o = (batch * L0 * L1 * L2 + token) * heads + head
     tl.store(
         out_ptr + o[:, None] * DIM_V + dv[None, :],

@@ -13,7 +13,7 @@ import triton
 import triton.language as tl
 
 from foveate.kernels.neighborhood.triton_backward import key_step, query_step
-from foveate.kernels.neighborhood.triton_forward import attend
+from foveate.kernels.neighborhood.triton_forward import attend, scores_of_candidates
 from foveate.kernels.neighborhood.triton_geometry import (
     locate,
     reach,
@@ -74,16 +74,29 @@ def neighborhood_small_fwd_kernel(
         acc = tl.zeros([BLOCK_M, BLOCK_DV], tl.float32)
         total, top = tl.zeros([BLOCK_M], tl.float32), tl.full([BLOCK_M], -1e15, tl.float32)
         if UNROLLED:
+            # All scores before the one maximum: nothing is ever rescaled, and products wait for each other once.
+            scores = ()
             for c in tl.static_range(CHUNKS):
                 t0, t1, t2, row = _candidates(
                     c * CHUNK, b0, b1, b2, r0, r1, r2, L1, L2, c == CHUNKS - 1, CHUNK, TAIL, BOX, DILATION
                 )
-                k_at = k_base + (row[:, None] * k_token + d[None, :])
-                v_at = v_base + (row[:, None] * v_token + dv[None, :])
-                acc, total, top = attend(
-                    q, k_at, v_at, bias, members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, scale, acc, total, top,
-                    WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, True,
-                    MASK_TYPE, PRECISION)  # fmt: skip
+                s = scores_of_candidates(
+                    q, k_base + (row[:, None] * k_token + d[None, :]), bias, members, low, high, p0, p1, p2,
+                    t0, t1, t2, n0, n1, n2, scale, WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, BLOCK_D, SLOTS,
+                    HAS_BIAS, MASK_TYPE, PRECISION)  # fmt: skip
+                top = tl.maximum(top, tl.max(s, 1))
+                scores = scores + (s,)
+            if not HAS_BIAS:
+                top = top * scale
+            for c in tl.static_range(CHUNKS):
+                t0, t1, t2, row = _candidates(
+                    c * CHUNK, b0, b1, b2, r0, r1, r2, L1, L2, c == CHUNKS - 1, CHUNK, TAIL, BOX, DILATION
+                )
+                there_v = ((t0 < n0) & (t1 < n1) & (t2 < n2))[:, None] & (dv < DIM_V)[None, :]
+                v = tl.load(v_base + (row[:, None] * v_token + dv[None, :]), mask=there_v, other=0.0)
+                p = tl.exp2(scores[c] - top[:, None] if HAS_BIAS else scores[c] * scale - top[:, None])
+                total += tl.sum(p, 1)
+                acc = tl.dot(p.to(v.dtype), v, acc=acc, input_precision=PRECISION)
         else:
             for c in range(CHUNKS):
                 t0, t1, t2, row = _candidates(
@@ -95,7 +108,7 @@ def neighborhood_small_fwd_kernel(
                     q, k_at, v_at, bias, members, low, high, p0, p1, p2, t0, t1, t2, n0, n1, n2, scale, acc, total, top,
                     WINDOW, STRIDE, CAUSAL, ACTIVE, TILE, DIM, DIM_V, BLOCK_D, BLOCK_DV, SLOTS, HAS_BIAS, True,
                     MASK_TYPE, PRECISION)  # fmt: skip
-        acc = acc / total[:, None]
+        acc = acc * (1.0 / total)[:, None]  # one division a row, not one an element
         o = (batch * L0 * L1 * L2 + token) * heads + head
         keep_v = there[:, None] & (dv < DIM_V)[None, :]
         tl.store(out_ptr + o[:, None] * DIM_V + dv[None, :], acc.to(out_ptr.dtype.element_ty), mask=keep_v)
