@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from foveate.grounding.pointing import Pointer, Pointing, point
 
 __version__ = "0.1.0"
-__all__ = ["Pointer", "Pointing", "__version__", "backbones", "demos", "grounding", "kernels", "point", "vision"]
+__all__ = ["Pointer", "Pointing", "__version__", "backbones", "demos", "grounding", "kernels", "point", "scanpath", "vision"]
 
-_ROOMS = ("kernels", "vision", "backbones", "grounding", "demos")
+_ROOMS = ("kernels", "vision", "backbones", "grounding", "scanpath", "demos")
 _POINTING = ("point", "Pointer", "Pointing")
 
 # A checkout has the rooms beside this folder, an installed package inside it. Python started at the root of a checkout

@@ -22,7 +22,8 @@ MAY_USE = {
     "vision": {"errors"},
     "backbones": {"errors", "kernels", "vision"},
     "grounding": {"errors", "vision", "backbones"},
-    "demos": {"errors", "kernels", "vision", "backbones", "grounding"},
+    "scanpath": {"errors", "vision", "backbones"},
+    "demos": {"errors", "kernels", "vision", "backbones", "grounding", "scanpath"},
 }
 ROOMS = tuple(MAY_USE)
 
