@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from foveate.kernels import neighborhood_attention
 from foveate.kernels.neighborhood import cpu, cpu_plan, reference
 from foveate.kernels.neighborhood.problem import Inputs, Problem
 from foveate.kernels.window import Axis, check_axes
@@ -290,3 +291,20 @@ def test_says_what_it_cannot_run() -> None:
     assert "CPU" in cpu.can_run(cuda)
     assert "int32" in cpu.can_run(whole)
     assert cpu.can_run(fine) == ""
+
+
+def test_a_kept_mask_follows_its_bias() -> None:
+    q, k, v = (torch.randn(1, 7, 7, 2, 8) for _ in range(3))
+    bias = torch.randn(2, 13, 13)
+    with torch.inference_mode():
+        first = neighborhood_attention(q, k, v, 7, rel_pos_bias=bias, backend="cpu")
+        assert torch.equal(neighborhood_attention(q, k, v, 7, rel_pos_bias=bias, backend="cpu"), first)
+    bias.data.mul_(2)  # which counts no version up
+    with torch.no_grad():
+        found = neighborhood_attention(q, k, v, 7, rel_pos_bias=bias, backend="cpu")
+        wanted = neighborhood_attention(q, k, v, 7, rel_pos_bias=bias, backend="reference")
+    assert not torch.allclose(found, first, atol=1e-3)
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+    bias.requires_grad_()
+    neighborhood_attention(q, k, v, 7, rel_pos_bias=bias, backend="cpu").sum().backward()
+    assert bias.grad is not None
