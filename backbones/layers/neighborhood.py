@@ -4,10 +4,11 @@ Parameters are named as in NATTEN (qkv, proj) and as in the models of NAT and Di
 """
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
+from timm.models import register_notrace_module
 from torch import Tensor, nn
 
 from foveate.kernels.neighborhood.op import neighborhood_attention
@@ -34,11 +35,14 @@ class _NeighborhoodAttention(nn.Module):
         *,
         rel_pos_bias: bool = False,
         qk_norm: bool = False,
-        norm_layer: Callable[[int], nn.Module] = nn.LayerNorm,
+        norm_layer: Callable[..., nn.Module] = nn.LayerNorm,
         pad_input: bool = False,
         backend: str | None = None,
+        device: Any = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__()
+        dd = {"device": device, "dtype": dtype}
         if num_heads < 1 or embed_dim % num_heads:
             raise ValueError(f"num_heads must divide embed_dim, got {num_heads} heads for {embed_dim} channels")
         self.num_heads, self.head_dim = num_heads, embed_dim // num_heads
@@ -46,14 +50,14 @@ class _NeighborhoodAttention(nn.Module):
         self.dilation = self._per_axis("dilation", 1 if dilation is None else dilation)
         self.stride, self.is_causal = stride, is_causal
         self.scale, self.pad_input, self.backend = qk_scale, pad_input, backend
-        self.qkv = nn.Linear(embed_dim, 3 * embed_dim, bias=qkv_bias)
-        self.q_norm = norm_layer(self.head_dim) if qk_norm else nn.Identity()
-        self.k_norm = norm_layer(self.head_dim) if qk_norm else nn.Identity()
+        self.qkv = nn.Linear(embed_dim, 3 * embed_dim, bias=qkv_bias, **dd)
+        self.q_norm = norm_layer(self.head_dim, **dd) if qk_norm else nn.Identity()
+        self.k_norm = norm_layer(self.head_dim, **dd) if qk_norm else nn.Identity()
         self.rpb: nn.Parameter | None = None
         if rel_pos_bias:
-            self.rpb = nn.Parameter(torch.empty(num_heads, *(2 * size - 1 for size in self.kernel_size)))
+            self.rpb = nn.Parameter(torch.empty(num_heads, *(2 * size - 1 for size in self.kernel_size), **dd))
             nn.init.trunc_normal_(self.rpb, std=0.02)
-        self.proj = nn.Linear(embed_dim, embed_dim)
+        self.proj = nn.Linear(embed_dim, embed_dim, **dd)
         self.proj_drop = nn.Dropout(proj_drop)
 
     def forward(self, x: Tensor, extra_tokens: Tensor | None = None, rotary: Rotary | None = None) -> Tensor:
@@ -84,16 +88,17 @@ class _NeighborhoodAttention(nn.Module):
         if rotary is not None:
             query, key = rotary(query), rotary(key)
         extra_keys, extra_values = (None, None) if extra_tokens is None else self._extra(extra_tokens)
+        window, bias = self._window(spatial)
         attended = neighborhood_attention(
             query,
             key,
             value,
-            self.kernel_size,
+            window,
             stride=self.stride,
             dilation=self.dilation,
             causal=self.is_causal,
             scale=self.scale,
-            rel_pos_bias=self.rpb,
+            rel_pos_bias=bias,
             extra_keys=extra_keys,
             extra_values=extra_values,
             backend=self.backend,
@@ -122,6 +127,10 @@ class _NeighborhoodAttention(nn.Module):
             raise ValueError(f"{name} must be a whole number of 1 or more, or {self.rank} of them, got {value!r}")
         return numbers
 
+    def _window(self, spatial: torch.Size) -> tuple[tuple[int, ...], Tensor | None]:
+        """Window over a grid, and the biases of its positions; a subclass may make them depend on the grid."""
+        return self.kernel_size, self.rpb
+
     def _pad(self, x: Tensor) -> Tensor:
         """Append zeros to axes that are shorter than the window; they are seen like all tokens, as in NAT and DiNAT."""
         pads = [0, 0]
@@ -137,6 +146,8 @@ class _NeighborhoodAttention(nn.Module):
         return self.k_norm(key), value
 
 
+# A tracer sees one call: what is padded depends on sizes.
+@register_notrace_module
 class NeighborhoodAttention1D(_NeighborhoodAttention):
     """Neighborhood attention over sequences (batch, length, embed_dim).
 
@@ -152,15 +163,18 @@ class NeighborhoodAttention1D(_NeighborhoodAttention):
         proj_drop: Dropout of the output, a probability.
         rel_pos_bias: Add a learned bias for each head and relative position (parameter ``rpb``), as in NAT and DiNAT.
         qk_norm: Norm queries and keys of each head.
-        norm_layer: Their norm; called with the channels of a head.
+        norm_layer: Their norm; called with the channels of a head, device and dtype.
         pad_input: Append zeros to axes shorter than the window times the dilation, and crop afterwards, as the models
             of NAT and DiNAT do; they are seen like all tokens. Without it such inputs are refused.
         backend: As for ``neighborhood_attention``.
+        device: Of the parameters.
+        dtype: Of the parameters.
     """
 
     rank = 1
 
 
+@register_notrace_module
 class NeighborhoodAttention2D(_NeighborhoodAttention):
     """Neighborhood attention over grids (batch, height, width, embed_dim).
 
@@ -170,6 +184,7 @@ class NeighborhoodAttention2D(_NeighborhoodAttention):
     rank = 2
 
 
+@register_notrace_module
 class NeighborhoodAttention3D(_NeighborhoodAttention):
     """Neighborhood attention over volumes (batch, depth, height, width, embed_dim).
 

@@ -1,0 +1,104 @@
+"""Inference speed of the families' models beside their own plain-torch path, on a GPU or a CPU, in one run.
+
+    python -P benchmarks/backbones_speed.py --device cuda --json result.json
+    python -P benchmarks/backbones_speed.py --device cpu --threads 2
+
+The plain path is the same model with every attention module set to the backend "reference". On a GPU: bfloat16, batches
+of 128 at 224, eager and compiled; on a CPU: float32, one picture. patnet_t2 has no fused operator and is compared with
+timm's fasternet_t2, by multiply-adds where sizes differ.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import timm
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+import foveate.backbones  # noqa: F401
+
+MODELS = ("nat_tiny", "biformer_small", "overlock_tiny", "patnet_t2", "fasternet_t2")
+
+
+def use_backend(model: nn.Module, backend: str | None) -> int:
+    """Set the backend of every attention module, and count them."""
+    found = [module for module in model.modules() if hasattr(module, "backend")]
+    for module in found:
+        module.backend = backend  # type: ignore[assignment]
+    return len(found)
+
+
+def seconds(run: Callable[[], object], device: str, budget: float) -> float:
+    """Median time of a run."""
+
+    def once() -> float:
+        start = time.perf_counter()
+        run()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - start
+
+    for _ in range(2):
+        once()
+    count = max(5, min(50, int(budget / once())))
+    return statistics.median(once() for _ in range(count))
+
+
+def multiply_adds(model: nn.Module, x: torch.Tensor) -> float:
+    """Count multiply-adds for one picture, attention as plain products."""
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        model(x[:1])
+    return counter.get_total_flops() / 2
+
+
+def measure(name: str, device: str, budget: float, compiled: bool) -> dict[str, object]:
+    """Time one model in all its ways."""
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    batch = 128 if device == "cuda" else 1
+    torch.manual_seed(0)
+    model = timm.create_model(name).eval().to(device, dtype)
+    x = torch.randn(batch, 3, 224, 224, device=device, dtype=dtype)
+    row: dict[str, object] = {"model": name, "batch": batch, "device": device}
+    fused = use_backend(model, "reference") > 0
+    row["multiply-adds"] = multiply_adds(model, x)
+    ways = {"plain": "reference", "fused": None} if fused else {"eager": None}
+    with torch.inference_mode():
+        for way, backend in ways.items():
+            use_backend(model, backend)
+            row[way] = batch / seconds(lambda: model(x), device, budget)
+            if compiled:
+                torch._dynamo.reset()
+                quick = torch.compile(model)
+                row[f"{way} compiled"] = batch / seconds(lambda quick=quick: quick(x), device, budget)  # type: ignore[misc]
+    return row
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--only", default=",".join(MODELS))
+    parser.add_argument("--budget", type=float, default=2.0, help="seconds of runs for each number")
+    parser.add_argument("--eager", action="store_true", help="leave compiled models out")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    rows = []
+    for name in args.only.split(","):
+        rows.append(measure(name, args.device, args.budget, not args.eager and args.device == "cuda"))
+        print(json.dumps({k: round(v, 1) if isinstance(v, float) else v for k, v in rows[-1].items()}), flush=True)
+        if args.json:
+            where = torch.cuda.get_device_name() if args.device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+            facts = {"on": where, "torch": torch.__version__, "date": time.strftime("%Y-%m-%d")}
+            args.json.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
