@@ -1,371 +1,341 @@
-"""Forward kernel of neighborhood attention for Hopper GPUs and large windows, in Gluon: TMA, wgmma, three roles.
+"""Start the Gluon kernel of neighborhood attention: which calls it takes, how it is cut, and what TMA is told.
 
-Work of a program with M = 128 queries and N keys in the boxes that it walks: 4 M N dim operations and M N exponentials
-for 4 N dim bytes of L2 (16 bit), so 128 operations a byte: 700 TFLOP/s ask 5.5 TB/s. A box of 128 keys and 128
-channels takes the tensor cores 2048 clocks and the exponentials 1024; with 64 channels both take 1024.
-
-Schedule: one producer warp fills two rings of boxes (keys, values) by TMA, straight from the strided grids. Two
-consumer warpgroups each own half of the query tile, 64 rows; they meet only at the rings, so that one's softmax runs
-beside the other's products. Inside a warpgroup the scores of box n + 1 are issued, then the product of box n's weights
-with its values, and the softmax of n + 1 runs while the latter is under way. Scores, weights and output stay in
-registers. Boxes are walked row-major with the tile's split axis slowest, so the boxes that a half needs are one run
-of the walk; it hands back the others unread. Boxes that all 64 rows see whole need no mask; for the others each row
-has a word of bits along the last axis and one along the others, and a score costs one test of a bit.
+Importing this asks for neither CUDA nor Triton: Gluon is loaded when a call is run.
 """
 
-# Kernels have no types that mypy knows.
-# mypy: disallow-untyped-defs=False
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import prod
+from typing import Any
 
-from triton.experimental import gluon
-from triton.experimental.gluon import language as gl
-from triton.experimental.gluon.language.nvidia.hopper import (
-    fence_async_shared,
-    mbarrier,
-    tma,
-    warpgroup_mma,
-    warpgroup_mma_wait,
-)
+import torch
+from torch import Tensor
 
+from foveate.kernels.dispatch import triton_interpreted, triton_missing
+from foveate.kernels.neighborhood.plan import largest_union, signature, three, tuned
+from foveate.kernels.neighborhood.problem import Inputs, Problem
+from foveate.kernels.window import Axis
 
-@gluon.jit
-def first_key(p, n, W: gl.constexpr, S: gl.constexpr):
-    """First key that the query at position p of n sees."""
-    leader = gl.minimum(p // S * S + S // 2, n - 1)
-    return gl.minimum(gl.maximum(leader - W // 2, 0), n - W)
-
-
-@gluon.jit
-def span(a, n, SIDE: gl.constexpr, W: gl.constexpr, S: gl.constexpr):
-    """Keys along an axis that the queries a to a + SIDE - 1 see: the first, and one past the last."""
-    return first_key(gl.minimum(a, n - 1), n, W, S), first_key(gl.minimum(a + SIDE, n) - 1, n, W, S) + W
+_LOG2_E = 1.4426950408889634
+# Windows of fewer keys are quicker with the smaller tiles of the Triton kernel.
+_LEAST_KEYS = 1024
+# Shared memory of a program on Hopper.
+_SHARED_BYTES = 227 * 1024
 
 
-@gluon.jit
-def corner(item, L1, L2, heads, tiles, TILE: gl.constexpr, DEEP: gl.constexpr):
-    """Decode an item of work: batch, head, and the first position of the tile."""
-    tile, head, batch = item % tiles, item // tiles % heads, item // (tiles * heads)
-    tiles1, tiles2 = gl.cdiv(L1, TILE[1]), gl.cdiv(L2, TILE[2])
-    a2 = tile % tiles2 * TILE[2]
-    a1 = tile // tiles2 % tiles1 * TILE[1]
-    a0 = tile // (tiles2 * tiles1) * TILE[0] if DEEP else gl.to_tensor(0)
-    return batch, head, a0, a1, a2
+@dataclass(frozen=True)
+class Schedule:
+    """How the kernel cuts a problem and what it overlaps.
+
+    Args:
+        tile: Queries of a program along three axes; as many parts along ``split`` as there are consumers, of 64 or 128
+            queries and powers of two.
+        box: Keys of a step along three axes; powers of two, 64 or 128 of them.
+        stages: Boxes of keys, and of values, that shared memory holds.
+        overlap: Whether a warpgroup runs its softmax beside its own products too.
+        persistent: Whether a program of each multiprocessor goes through many tiles, loading ahead over their ends.
+        parts: Consumer warpgroups that share the tile, 2 or 3.
+        consumer_registers: Registers of a thread of each consumer but the first, which gets what is left.
+        producer_registers: Registers of a thread of the producer.
+    """
+
+    tile: tuple[int, int, int]
+    box: tuple[int, int, int]
+    stages: int = 2
+    overlap: bool = True
+    persistent: bool = False
+    parts: int = 2
+    consumer_registers: int = 232
+    producer_registers: int = 40
+
+    @property
+    def split(self) -> int:
+        """Axis along which the consumers share the tile."""
+        return 0 if self.tile[0] > 1 else 1
 
 
-@gluon.jit
-def box_at(n, c0, c1, c2, SPLIT: gl.constexpr):
-    """Decode the number of a box; the split axis is the slowest."""
-    i2 = n % c2
-    row = n // c2
-    if SPLIT == 0:
-        return row // c1, row % c1, i2
-    return row % c0, row // c0, i2
+def can_run(problem: Problem) -> str:
+    """Say why this kernel cannot run a call.
+
+    Args:
+        problem: Description of the call.
+
+    Returns:
+        The reason, or an empty string.
+    """
+    reason = triton_missing(problem.device, problem.dtype)
+    if reason:
+        return reason
+    if triton_interpreted():
+        return "Triton's interpreter does not know Gluon"
+    if _capability(problem.device.index or 0) != (9, 0):
+        return "the Gluon kernel is for GPUs of compute capability 9.0 (Hopper)"
+    if problem.dtype not in (torch.float16, torch.bfloat16):
+        return f"the Gluon kernel takes float16 and bfloat16, got {problem.dtype}"
+    if problem.dim != problem.dim_v or problem.dim not in (64, 128):
+        return f"the Gluon kernel takes equal head dims of 64 or 128, got {problem.dim} and {problem.dim_v}"
+    if problem.has_bias or problem.extra_tokens:
+        return "the Gluon kernel knows neither bias nor extra keys"
+    if any(axis.causal or axis.dilation > 1 for axis in problem.axes):
+        return "the Gluon kernel knows neither causal axes nor dilation"
+    if len(problem.axes) < 2 or problem.axes[-2].length < 2:
+        return "the Gluon kernel needs two axes or more"
+    return ""
 
 
-@gluon.jit
-def produce(k_desc, v_desc, k_ring, v_ring, k_full, v_full, k_free, v_free, L0, L1, L2, heads, tiles, items,
-            WINDOW: gl.constexpr, STRIDE: gl.constexpr, TILE: gl.constexpr, BOX: gl.constexpr, SPLIT: gl.constexpr,
-            DIM: gl.constexpr, GROUP: gl.constexpr, STAGES: gl.constexpr,
-            DEEP: gl.constexpr):  # fmt: skip
-    """Load the boxes of all items of this program, in the order in which the consumers walk them."""
-    BYTES: gl.constexpr = BOX[0] * BOX[1] * BOX[2] * DIM * 2
-    n0 = L0 if DEEP else 1
-    use = 0
-    for item in range(gl.program_id(0), items, gl.num_programs(0)):
-        batch, head, a0, a1, a2 = corner(item, L1, L2, heads, tiles, TILE, DEEP)
-        b0, e0 = span(a0, n0, TILE[0], WINDOW[0], STRIDE[0])
-        b1, e1 = span(a1, L1, TILE[1], WINDOW[1], STRIDE[1])
-        b2, e2 = span(a2, L2, TILE[2], WINDOW[2], STRIDE[2])
-        c0, c1, c2 = gl.cdiv(e0 - b0, BOX[0]), gl.cdiv(e1 - b1, BOX[1]), gl.cdiv(e2 - b2, BOX[2])
-        channel = head // GROUP * DIM
-        for n in range(c0 * c1 * c2):
-            i0, i1, i2 = box_at(n, c0, c1, c2, SPLIT)
-            at = [batch, b0 + i0 * BOX[0], b1 + i1 * BOX[1], b2 + i2 * BOX[2], channel]
-            slot = use % STAGES
-            phase = use // STAGES & 1
-            mbarrier.wait(k_free.index(slot), phase ^ 1)
-            mbarrier.expect(k_full.index(slot), BYTES)
-            tma.async_copy_global_to_shared(k_desc, at, k_full.index(slot), k_ring.index(slot))
-            mbarrier.wait(v_free.index(slot), phase ^ 1)
-            mbarrier.expect(v_full.index(slot), BYTES)
-            tma.async_copy_global_to_shared(v_desc, at, v_full.index(slot), v_ring.index(slot))
-            use += 1
+@lru_cache(maxsize=256)
+def chosen_schedule(axes: tuple[Axis, ...], dim: int) -> Schedule | None:
+    """Decide whether the kernel is worth it, and how it cuts the problem.
+
+    Args:
+        axes: The problem's axes.
+        dim: Channels of a head.
+
+    Returns:
+        The schedule, from the package's table or by rule; None where windows are too small for tiles of 128 queries.
+    """
+    entry = tuned("sm90").get(signature(axes, dim, "hopper forward"))
+    if entry is not None:
+        fields = {name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
+        box = fields.pop("box", None)
+        schedule = schedule_for(axes, dim, **fields, **({"block": prod(box)} if box else {}))
+        return replace(schedule, box=box or schedule.box)
+    if prod(axis.window for axis in axes) < _LEAST_KEYS:
+        return None
+    if dim == 64 and len(axes) == 2:
+        return schedule_for(axes, dim, (1, 24, 8), 64, parts=3, persistent=True)
+    return schedule_for(axes, dim)
 
 
-@gluon.jit
-def row_bits(low, t, W: gl.constexpr, SIDE: gl.constexpr):
-    """Which of the keys t to t + SIDE - 1 lie in each row's window from low on, as bits."""
-    if SIDE == 1:
-        return ((low <= t) & (t < low + W)).to(gl.int32)
-    if SIDE == 32:
-        one = gl.full([], 1, gl.int64)
-        first = gl.minimum(gl.maximum(low - t, 0), SIDE).to(gl.int64)
-        past = gl.minimum(gl.maximum(low + W - t, 0), SIDE).to(gl.int64)
-        return ((one << past) - (one << first)).to(gl.int32)
-    first = gl.minimum(gl.maximum(low - t, 0), SIDE)
-    past = gl.minimum(gl.maximum(low + W - t, 0), SIDE)
-    bits = (1 << past) - (1 << first)
-    return bits
+@lru_cache(maxsize=64)
+def _capability(index: int) -> tuple[int, int]:
+    return torch.cuda.get_device_capability(index)
 
 
-@gluon.jit
-def mask(s, low0, low1, low2, t0, t1, t2, WINDOW: gl.constexpr, BOX: gl.constexpr):
-    """Make the scores of unseen keys hugely negative; low0 to low2 are where the rows' windows begin."""
-    LAYOUT: gl.constexpr = s.type.layout
-    ROWS: gl.constexpr = BOX[0] * BOX[1]
-    w1 = row_bits(low1, t1, WINDOW[1], BOX[1])
-    if BOX[0] == 1:
-        outer = gl.where((low0 <= t0) & (t0 < low0 + WINDOW[0]), w1, 0)
+@lru_cache(maxsize=64)
+def _multiprocessors(index: int) -> int:
+    return torch.cuda.get_device_properties(index).multi_processor_count
+
+
+@lru_cache(maxsize=256)
+def schedule_for(
+    axes: tuple[Axis, ...], dim: int, tile: tuple[int, int, int] | None = None, block: int | None = None, **rest: Any
+) -> Schedule:
+    """Choose tiles by rule.
+
+    Args:
+        axes: The problem's axes, two or three.
+        dim: Channels of a head, 64 or 128.
+        tile: Queries of a program along three axes; None takes 16 x 8 or 4 x 4 x 8.
+        block: Keys of a step, 64 or 128; None takes what makes the least work.
+        rest: Other fields of ``Schedule``.
+
+    Returns:
+        The schedule.
+    """
+    tile = tile or ((1, 16, 8) if len(axes) == 2 else (4, 4, 8))
+    split = 0 if tile[0] > 1 else 1
+    parts = rest.get("parts", 2)
+    part = [t // parts if i == split else t for i, t in enumerate(tile)]
+    padded = three(axes)
+    unions = [largest_union(axis, t, False) for axis, t in zip(padded, part, strict=True)]
+    ahead = (largest_union(padded[split], tile[split], False) - unions[split]) // (parts - 1)
+
+    def steps(box: tuple[int, int, int]) -> int:
+        counts = [-(-u // side) for u, side in zip(unions, box, strict=True)]
+        starts = [i * ahead for i in range(parts)]
+        rows = sum(-(-(start + unions[split]) // box[split]) - start // box[split] for start in starts)
+        return prod(counts) // counts[split] * rows
+
+    sizes = (block,) if block else (64, 128)
+    sides = (1, 2, 4, 8, 16, 32)
+    boxes = [(a, b, c) for a in sides for b in sides for c in sides if a * b * c in sizes and a * b <= 32]
+    # Small boxes cost a step's fixed time more often: they have to save a tenth of the work.
+    best = min(boxes, key=lambda box: (steps(box) * prod(box) * (1.1 if prod(box) == 64 else 1.0), sum(box)))
+    place = prod(tile) * dim * 2
+    stages = max(2, min(4, (_SHARED_BYTES - 1024 - place) // (4 * prod(best) * dim)))
+    if parts == 3:  # a thread has 128 registers on average, instead of 168
+        rest = {"consumer_registers": 160, "producer_registers": 32} | rest
+    return Schedule(tile, best, **({"stages": stages} | rest))
+
+
+def forward(
+    inputs: Inputs, axes: tuple[Axis, ...], scale: float, schedule: Schedule | None = None
+) -> tuple[Tensor, Tensor]:
+    """Attend; see ``reference.forward``.
+
+    Args:
+        inputs: The tensors, on a Hopper GPU; such that ``can_run`` has nothing against them.
+        axes: Windows along each axis.
+        scale: Factor of the scores.
+        schedule: What to use instead of the chosen one.
+
+    Returns:
+        Output and logsumexp.
+    """
+    query, key, value = inputs.query, inputs.key, inputs.value
+    device = query.device
+    if device.index != torch.cuda.current_device():
+        with torch.cuda.device(device):
+            return forward(inputs, axes, scale, schedule)
+    mark = (query.shape, key.shape, query.stride(), query.dtype, device, axes, schedule)
+    call = _CALLS.get(mark)
+    if call is None:
+        if len(_CALLS) >= _MOST_CALLS:
+            _CALLS.clear()
+        call = _CALLS[mark] = _prepare(inputs, axes, schedule or schedule_for(axes, query.shape[-1]))
+    query = _evenly_spaced(query)
+    out = torch.empty(query.shape, dtype=query.dtype, device=device)
+    lse = torch.empty(query.shape[:-1], dtype=torch.float32, device=device)
+    grids = describe(key, call.box), describe(value, call.box)
+    if call.start is not None:  # addresses as numbers: of a tensor, Triton asks the driver what it is
+        addresses = query.data_ptr(), out.data_ptr(), lse.data_ptr()
+        call.start(device.index, *grids, *addresses, *call.numbers, scale * _LOG2_E, *call.constants.values())
     else:
-        outer = gl.zeros_like(w1)
-        for i in gl.static_range(BOX[0]):
-            outer = outer | gl.where((low0 <= t0 + i) & (t0 + i < low0 + WINDOW[0]), w1 << (i * BOX[1]), 0)
-    inner = row_bits(low2, t2, WINDOW[2], BOX[2])
-    key = gl.arange(0, ROWS * BOX[2], layout=gl.SliceLayout(0, LAYOUT))
-    seen = (inner[:, None] >> (key % BOX[2])[None, :]) & 1
-    word = gl.where(seen != 0, outer[:, None], 0)
-    return gl.where((word & (1 << (key // BOX[2]))[None, :]) != 0, s, -1e30)
+        compiled = compile_and_start(call, (*grids, query, out, lse), scale)
+        call.start = starter(compiled, (call.programs, 1, 1))
+    return out, lse
 
 
-@gluon.jit
-def visible(s, low0, low1, low2, f0, f1, f2, g0, g1, g2, b0, b1, b2, n, c0, c1, c2, WINDOW: gl.constexpr,
-            BOX: gl.constexpr, SPLIT: gl.constexpr):  # fmt: skip
-    """Mask the scores of box n, unless all rows see it whole: they do from f0 to g0 and so on."""
-    i0, i1, i2 = box_at(n, c0, c1, c2, SPLIT)
-    t0, t1, t2 = b0 + i0 * BOX[0], b1 + i1 * BOX[1], b2 + i2 * BOX[2]
-    whole = (t0 >= f0) & (t0 + BOX[0] <= g0) & (t1 >= f1) & (t1 + BOX[1] <= g1) & (t2 >= f2) & (t2 + BOX[2] <= g2)
-    if not whole:
-        s = mask(s, low0, low1, low2, t0, t1, t2, WINDOW, BOX)
-    return s
+@dataclass
+class _Call:
+    """What is worked out once for calls of the same shapes and strides."""
+
+    programs: int
+    numbers: tuple[int, ...]
+    constants: dict[str, Any]
+    box: tuple[int, int, int]
+    start: Callable[..., None] | None = None
 
 
-@gluon.jit
-def soften(s, total, top, scale):
-    """Turn scores into weights, relative to the largest score so far, in units of log 2."""
-    new = gl.maximum(top, gl.max(s, 1) * scale)
-    e = gl.exp2(s * scale - new[:, None])
-    shrink = gl.exp2(top - new)
-    return e, total * shrink + gl.sum(e, 1), new, shrink
+_CALLS: dict[tuple[Any, ...], _Call] = {}
+_MOST_CALLS = 1024
 
 
-@gluon.jit
-def await_box(full, use, wanted, STAGES: gl.constexpr):
-    """Wait for a box, if wanted."""
-    mbarrier.wait(full.index(use % STAGES), use // STAGES & 1, pred=wanted)
+def _prepare(inputs: Inputs, axes: tuple[Axis, ...], schedule: Schedule) -> _Call:
+    """Work out grid, numbers and constants of a call."""
+    query = _evenly_spaced(inputs.query)
+    batch, heads, dim = query.shape[0], *query.shape[-2:]
+    padded = three(axes)
+    tiles = prod(-(-axis.length // t) for axis, t in zip(padded, schedule.tile, strict=True))
+    items = tiles * heads * batch
+    return _Call(
+        programs=min(items, _multiprocessors(query.device.index or 0)) if schedule.persistent else items,
+        numbers=(
+            *(query.stride(0), query.stride(-3), query.stride(-2)),
+            *(axis.length for axis in padded),
+            *(heads, tiles, items),
+        ),
+        constants=constants(axes, dim, heads // inputs.key.shape[-2], schedule),
+        box=schedule.box,
+    )
 
 
-@gluon.jit
-def box(ring, full, use, N: gl.constexpr, DIM: gl.constexpr, STAGES: gl.constexpr):
-    """Wait for a box: keys or values (N, DIM) in shared memory."""
-    mbarrier.wait(full.index(use % STAGES), use // STAGES & 1)
-    return ring.index(use % STAGES).reshape([N, DIM])
+def compile_and_start(call: _Call, pointers: tuple[Any, ...], scale: float, warmup: bool = False) -> Any:
+    """Start the kernel by way of Triton's compiler.
+
+    Args:
+        call: What ``_prepare`` returned.
+        pointers: Descriptors of keys and values, then query, output and logsumexp.
+        scale: Factor of the scores.
+        warmup: Whether to compile only.
+
+    Returns:
+        The compiled kernel.
+    """
+    from foveate.kernels.neighborhood.triton_gluon import neighborhood_gluon_fwd_kernel as kernel
+
+    arguments = (*pointers, *call.numbers, scale * _LOG2_E)
+    grid = (call.programs, 1, 1)
+    if warmup:
+        return kernel.warmup(*arguments, **call.constants, num_warps=4, grid=grid)
+    return kernel[grid](*arguments, **call.constants, num_warps=4)
 
 
-@gluon.jit
-def give(free, use, STAGES: gl.constexpr):
-    """Hand a box back: all threads of the warpgroup have read it."""
-    mbarrier.arrive(free.index(use % STAGES), count=1)
+def starter(compiled: Any, grid: tuple[int, int, int]) -> Callable[..., None]:
+    """Start a compiled kernel without the hooks and metadata of Triton's profiler.
+
+    Args:
+        compiled: The kernel.
+        grid: Numbers of programs.
+
+    Returns:
+        A function of the device's number and the kernel's arguments.
+    """
+    import triton
+
+    launcher, function, packed = compiled.run, compiled.function, compiled.packed_metadata
+    stream_of = triton.runtime.driver.active.get_current_stream
+
+    def start(device: int, *arguments: Any) -> None:
+        launcher(*grid, stream_of(device), function, packed, None, None, None, *arguments)
+
+    return start
 
 
-@gluon.jit
-def pass_over(use, boxes, k_full, v_full, k_free, v_free, STAGES: gl.constexpr):
-    """Hand boxes back unread. They must have come first: a place must not be handed back twice in one round."""
-    for _ in range(boxes):
-        mbarrier.wait(k_full.index(use % STAGES), use // STAGES & 1)
-        give(k_free, use, STAGES)
-        mbarrier.wait(v_full.index(use % STAGES), use // STAGES & 1)
-        give(v_free, use, STAGES)
-        use += 1
-    return use
+def constants(axes: tuple[Axis, ...], dim: int, group: int, schedule: Schedule) -> dict[str, Any]:
+    """List what the kernel is compiled for.
+
+    Args:
+        axes: The problem's axes.
+        dim: Channels of a head.
+        group: Heads of the query for each head of the keys.
+        schedule: The schedule.
+
+    Returns:
+        Constants of the kernel by name.
+    """
+    padded = three(axes)
+    return {
+        "WINDOW": tuple(axis.window for axis in padded),
+        "STRIDE": tuple(axis.stride for axis in padded),
+        "TILE": schedule.tile,
+        "BOX": schedule.box,
+        "SPLIT": schedule.split,
+        "DIM": dim,
+        "GROUP": group,
+        "STAGES": schedule.stages,
+        "PARTS": schedule.parts,
+        "DEEP": padded[0].length > 1,
+        "OVERLAP": schedule.overlap,
+        "CONSUMER_REGISTERS": schedule.consumer_registers,
+        "PRODUCER_REGISTERS": schedule.producer_registers,
+    }
 
 
-@gluon.jit
-def consume(q_place, k_ring, v_ring, k_full, v_full, k_free, v_free, q_ptr, out_ptr, lse_ptr, q_batch, q_token, q_head,
-            L0, L1, L2, heads, tiles, items, scale,
-            WINDOW: gl.constexpr, STRIDE: gl.constexpr, TILE: gl.constexpr, BOX: gl.constexpr, SPLIT: gl.constexpr,
-            DIM: gl.constexpr, STAGES: gl.constexpr, HALF: gl.constexpr, DEEP: gl.constexpr,
-            OVERLAP: gl.constexpr):  # fmt: skip
-    """Attend from one half of the query tiles of all items of this program."""
-    TYPE: gl.constexpr = q_place.dtype
-    N: gl.constexpr = BOX[0] * BOX[1] * BOX[2]
-    M: gl.constexpr = TILE[0] * TILE[1] * TILE[2] // 2
-    SUB0: gl.constexpr = TILE[0] // 2 if SPLIT == 0 else TILE[0]
-    SUB1: gl.constexpr = TILE[1] // 2 if SPLIT == 1 else TILE[1]
-    SUB2: gl.constexpr = TILE[2]
-    S_LAYOUT: gl.constexpr = gl.NVMMADistributedLayout([3, 0], [4, 1], [16, N, 16])
-    O_LAYOUT: gl.constexpr = gl.NVMMADistributedLayout([3, 0], [4, 1], [16, DIM, 16])
-    P_LAYOUT: gl.constexpr = gl.DotOperandLayout(0, O_LAYOUT, 2)
-    S_ROW: gl.constexpr = gl.SliceLayout(1, S_LAYOUT)
-    O_ROW: gl.constexpr = gl.SliceLayout(1, O_LAYOUT)
-    IO: gl.constexpr = gl.BlockedLayout([1, 8], [32 // (DIM // 8), DIM // 8], [4, 1], [1, 0])
-    IO_ROW: gl.constexpr = gl.SliceLayout(1, IO)
-    channel = gl.arange(0, DIM, layout=gl.SliceLayout(0, IO))[None, :]
-    r = gl.arange(0, M, layout=IO_ROW)
-    row = gl.arange(0, M, layout=S_ROW)
-    n0 = L0 if DEEP else 1
-    use = 0
-    for item in range(gl.program_id(0), items, gl.num_programs(0)):
-        batch, head, a0, a1, a2 = corner(item, L1, L2, heads, tiles, TILE, DEEP)
-        b0, e0 = span(a0, n0, TILE[0], WINDOW[0], STRIDE[0])
-        b1, e1 = span(a1, L1, TILE[1], WINDOW[1], STRIDE[1])
-        b2, e2 = span(a2, L2, TILE[2], WINDOW[2], STRIDE[2])
-        c0, c1, c2 = gl.cdiv(e0 - b0, BOX[0]), gl.cdiv(e1 - b1, BOX[1]), gl.cdiv(e2 - b2, BOX[2])
-        if SPLIT == 0:
-            a0 += HALF * SUB0
-        else:
-            a1 += HALF * SUB1
-        # Every axis: what any row sees, and what all rows see.
-        u0, x0 = span(a0, n0, SUB0, WINDOW[0], STRIDE[0])
-        u1, x1 = span(a1, L1, SUB1, WINDOW[1], STRIDE[1])
-        u2, x2 = span(a2, L2, SUB2, WINDOW[2], STRIDE[2])
-        f0, g0 = x0 - WINDOW[0], u0 + WINDOW[0]
-        f1, g1 = x1 - WINDOW[1], u1 + WINDOW[1]
-        f2, g2 = x2 - WINDOW[2], u2 + WINDOW[2]
-        if SPLIT == 0:
-            start, stop = (u0 - b0) // BOX[0] * (c1 * c2), gl.cdiv(x0 - b0, BOX[0]) * (c1 * c2)
-        else:
-            start, stop = (u1 - b1) // BOX[1] * (c0 * c2), gl.cdiv(x1 - b1, BOX[1]) * (c0 * c2)
-        p0 = gl.minimum(a0 + row // (SUB1 * SUB2), n0 - 1)
-        p1 = gl.minimum(a1 + row // SUB2 % SUB1, L1 - 1)
-        p2 = gl.minimum(a2 + row % SUB2, L2 - 1)
-        low0 = first_key(p0, n0, WINDOW[0], STRIDE[0])
-        low1 = first_key(p1, L1, WINDOW[1], STRIDE[1])
-        low2 = first_key(p2, L2, WINDOW[2], STRIDE[2])
+def describe(tensor: Tensor, box: tuple[int, int, int]) -> Any:
+    """Describe a grid of keys or values to TMA: batch, three axes, and the channels of all heads as one.
 
-        m0, m1, m2 = a0 + r // (SUB1 * SUB2), a1 + r // SUB2 % SUB1, a2 + r % SUB2
-        there = (m0 < n0) & (m1 < L1) & (m2 < L2)
-        token = ((m0 * L1 + m1) * L2 + m2).to(gl.int64)
-        q_at = q_ptr + batch.to(gl.int64) * q_batch + head.to(gl.int64) * q_head
-        q = gl.load(q_at + token[:, None] * q_token + channel, mask=there[:, None], other=0.0)
-        q_place.store(q)
-        fence_async_shared()
+    Args:
+        tensor: (batch, *spatial, heads, dim); copied where TMA could not read it.
+        box: Tokens of a load along three axes.
 
-        use = pass_over(use, start, k_full, v_full, k_free, v_free, STAGES)
-        # Far below any score and far above a masked one, which so weighs nothing even before the first key seen.
-        top = gl.full([M], -1e15, gl.float32, S_ROW)
-        total = gl.zeros([M], gl.float32, S_ROW)
-        acc = gl.zeros([M, DIM], gl.float32, O_LAYOUT)
-        none = gl.zeros([M, N], gl.float32, S_LAYOUT)
-        if OVERLAP == 2:
-            k = box(k_ring, k_full, use, N, DIM, STAGES).permute([1, 0])
-            s = warpgroup_mma_wait(0, deps=[warpgroup_mma(q_place, k, none, use_acc=False, is_async=True)])
-            give(k_free, use, STAGES)
-            s = visible(s, low0, low1, low2, f0, f1, f2, g0, g1, g2, b0, b1, b2, start, c0, c1, c2, WINDOW, BOX, SPLIT)
-            e, total, top, _ = soften(s, total, top, scale)
-            p = gl.convert_layout(e.to(TYPE), P_LAYOUT)
-            await_box(k_full, use + 1, start + 1 < stop, STAGES)
-            k = k_ring.index((use + 1) % STAGES).reshape([N, DIM]).permute([1, 0])
-            scores = warpgroup_mma(q_place, k, none, use_acc=False, is_async=True)
-            for n in range(start + 1, stop):
-                product = warpgroup_mma(p, box(v_ring, v_full, use, N, DIM, STAGES), acc, is_async=True)
-                s = warpgroup_mma_wait(1, deps=[scores])
-                give(k_free, use + 1, STAGES)
-                s = visible(s, low0, low1, low2, f0, f1, f2, g0, g1, g2, b0, b1, b2, n, c0, c1, c2, WINDOW, BOX, SPLIT)
-                e, total, top, shrink = soften(s, total, top, scale)
-                following = gl.convert_layout(e.to(TYPE), P_LAYOUT)
-                # After the last box this multiplies whatever the ring holds, and nobody looks at the result.
-                await_box(k_full, use + 2, n + 1 < stop, STAGES)
-                k = k_ring.index((use + 2) % STAGES).reshape([N, DIM]).permute([1, 0])
-                scores = warpgroup_mma(q_place, k, none, use_acc=False, is_async=True)
-                # The weights are named so that their registers are not given away before the product has read them.
-                acc, p = warpgroup_mma_wait(1, deps=[product, p])
-                give(v_free, use, STAGES)
-                acc = acc * gl.convert_layout(shrink, O_ROW)[:, None]
-                p = following
-                use += 1
-            product = warpgroup_mma(p, box(v_ring, v_full, use, N, DIM, STAGES), acc, is_async=True)
-            acc, s = warpgroup_mma_wait(0, deps=[product, scores])
-            give(v_free, use, STAGES)
-            use += 1
-        elif OVERLAP == 1:
-            k = box(k_ring, k_full, use, N, DIM, STAGES).permute([1, 0])
-            s = warpgroup_mma_wait(0, deps=[warpgroup_mma(q_place, k, none, use_acc=False, is_async=True)])
-            give(k_free, use, STAGES)
-            s = visible(s, low0, low1, low2, f0, f1, f2, g0, g1, g2, b0, b1, b2, start, c0, c1, c2, WINDOW, BOX, SPLIT)
-            e, total, top, _ = soften(s, total, top, scale)
-            p = gl.convert_layout(e.to(TYPE), P_LAYOUT)
-            await_box(k_full, use + 1, start + 1 < stop, STAGES)
-            for n in range(start + 1, stop):
-                k = k_ring.index((use + 1) % STAGES).reshape([N, DIM]).permute([1, 0])
-                scores = warpgroup_mma(q_place, k, none, use_acc=False, is_async=True)
-                product = warpgroup_mma(p, box(v_ring, v_full, use, N, DIM, STAGES), acc, is_async=True)
-                s = warpgroup_mma_wait(1, deps=[scores])
-                give(k_free, use + 1, STAGES)
-                s = visible(s, low0, low1, low2, f0, f1, f2, g0, g1, g2, b0, b1, b2, n, c0, c1, c2, WINDOW, BOX, SPLIT)
-                e, total, top, shrink = soften(s, total, top, scale)
-                # Waiting for the next keys here also keeps ptxas from moving the wait for the product above the softmax.
-                await_box(k_full, use + 2, n + 1 < stop, STAGES)
-                # The weights are named so that their registers are not given away before the product has read them.
-                acc, p = warpgroup_mma_wait(0, deps=[product, p])
-                give(v_free, use, STAGES)
-                acc = acc * gl.convert_layout(shrink, O_ROW)[:, None]
-                p = gl.convert_layout(e.to(TYPE), P_LAYOUT)
-                use += 1
-            product = warpgroup_mma(p, box(v_ring, v_full, use, N, DIM, STAGES), acc, is_async=True)
-            acc = warpgroup_mma_wait(0, deps=[product])
-            give(v_free, use, STAGES)
-            use += 1
-        else:
-            for n in range(start, stop):
-                k = box(k_ring, k_full, use, N, DIM, STAGES).permute([1, 0])
-                s = warpgroup_mma_wait(0, deps=[warpgroup_mma(q_place, k, none, use_acc=False, is_async=True)])
-                give(k_free, use, STAGES)
-                s = visible(s, low0, low1, low2, f0, f1, f2, g0, g1, g2, b0, b1, b2, n, c0, c1, c2, WINDOW, BOX, SPLIT)
-                e, total, top, shrink = soften(s, total, top, scale)
-                acc = acc * gl.convert_layout(shrink, O_ROW)[:, None]
-                p = gl.convert_layout(e.to(TYPE), P_LAYOUT)
-                product = warpgroup_mma(p, box(v_ring, v_full, use, N, DIM, STAGES), acc, is_async=True)
-                acc = warpgroup_mma_wait(0, deps=[product])
-                give(v_free, use, STAGES)
-                use += 1
-        use = pass_over(use, c0 * c1 * c2 - stop, k_full, v_full, k_free, v_free, STAGES)
+    Returns:
+        The descriptor.
+    """
+    from triton.experimental.gluon.language import NVMMASharedLayout
+    from triton.experimental.gluon.nvidia.hopper import TensorDescriptor
 
-        acc = acc / gl.convert_layout(total, O_ROW)[:, None]
-        q_place.store(acc.to(TYPE))
-        o = (batch.to(gl.int64) * n0 * L1 * L2 + token) * heads + head
-        gl.store(out_ptr + o[:, None] * DIM + channel, q_place.load(IO), mask=there[:, None])
-        lse = gl.convert_layout((top + gl.log2(total)) * 0.6931471805599453, IO_ROW)
-        gl.store(lse_ptr + o, lse, mask=there)
+    heads, dim = tensor.shape[-2:]
+    steps = tensor.stride()
+    packed = steps[-1] == 1 and (heads == 1 or steps[-2] == dim) and tensor.data_ptr() % 16 == 0
+    if not packed or any(step % 8 or step <= 0 for step, n in zip(steps[:-2], tensor.shape[:-2], strict=True) if n > 1):
+        tensor = tensor.clone(memory_format=torch.contiguous_format)
+        steps = tensor.stride()
+    absent = 5 - (tensor.dim() - 1)
+    shape = (tensor.shape[0], *(1,) * absent, *tensor.shape[1:-2], heads * dim)
+    # An axis of length 1 may have any stride, of which TMA wants a valid one.
+    strides = (steps[0], *(0,) * absent, *steps[1:-2], 1)
+    valid = [step if n > 1 else heads * dim for step, n in zip(strides[:-1], shape[:-1], strict=True)]
+    layout = NVMMASharedLayout(128, 16, rank=5)
+    return TensorDescriptor(tensor, list(shape), [*valid, 1], [1, *box, dim], layout)
 
 
-@gluon.jit
-def neighborhood_gluon_fwd_kernel(
-    k_desc, v_desc, q_ptr, out_ptr, lse_ptr, q_batch, q_token, q_head, L0, L1, L2, heads, tiles, items, scale,
-    WINDOW: gl.constexpr, STRIDE: gl.constexpr, TILE: gl.constexpr, BOX: gl.constexpr, SPLIT: gl.constexpr,
-    DIM: gl.constexpr, GROUP: gl.constexpr, STAGES: gl.constexpr, DEEP: gl.constexpr,
-    OVERLAP: gl.constexpr, CONSUMER_REGISTERS: gl.constexpr, PRODUCER_REGISTERS: gl.constexpr,
-):  # fmt: skip
-    """Attend from tiles of queries, and write output and logsumexp."""
-    TYPE: gl.constexpr = k_desc.dtype
-    M: gl.constexpr = TILE[0] * TILE[1] * TILE[2] // 2
-    SHAPE: gl.constexpr = k_desc.block_type.shape
-    Q_LAYOUT: gl.constexpr = gl.NVMMASharedLayout(128, 16, rank=2)
-    q0 = gl.allocate_shared_memory(TYPE, [M, DIM], Q_LAYOUT)
-    q1 = gl.allocate_shared_memory(TYPE, [M, DIM], Q_LAYOUT)
-    k_ring = gl.allocate_shared_memory(TYPE, [STAGES] + SHAPE, k_desc.layout)
-    v_ring = gl.allocate_shared_memory(TYPE, [STAGES] + SHAPE, v_desc.layout)
-    k_full = gl.allocate_shared_memory(gl.int64, [STAGES, 1], mbarrier.MBarrierLayout())
-    v_full = gl.allocate_shared_memory(gl.int64, [STAGES, 1], mbarrier.MBarrierLayout())
-    k_free = gl.allocate_shared_memory(gl.int64, [STAGES, 1], mbarrier.MBarrierLayout())
-    v_free = gl.allocate_shared_memory(gl.int64, [STAGES, 1], mbarrier.MBarrierLayout())
-    for i in gl.static_range(STAGES):
-        mbarrier.init(k_full.index(i), count=1)
-        mbarrier.init(v_full.index(i), count=1)
-        mbarrier.init(k_free.index(i), count=2)
-        mbarrier.init(v_free.index(i), count=2)
-    fence_async_shared()
-    # Constant tuples may stand in a call, not in a variable.
-    gl.warp_specialize(
-        [
-            (consume, (
-                q0, k_ring, v_ring, k_full, v_full, k_free, v_free, q_ptr, out_ptr, lse_ptr, q_batch, q_token, q_head,
-                L0, L1, L2, heads, tiles, items, scale, WINDOW, STRIDE, TILE, BOX, SPLIT, DIM, STAGES, 0, DEEP, OVERLAP)),
-            (consume, (
-                q1, k_ring, v_ring, k_full, v_full, k_free, v_free, q_ptr, out_ptr, lse_ptr, q_batch, q_token, q_head,
-                L0, L1, L2, heads, tiles, items, scale, WINDOW, STRIDE, TILE, BOX, SPLIT, DIM, STAGES, 1, DEEP, OVERLAP)),
-            (produce, (
-                k_desc, v_desc, k_ring, v_ring, k_full, v_full, k_free, v_free, L0, L1, L2, heads, tiles, items,
-                WINDOW, STRIDE, TILE, BOX, SPLIT, DIM, GROUP, STAGES, DEEP)),
-        ],
-        [4, 1],
-        [CONSUMER_REGISTERS, PRODUCER_REGISTERS],
-    )  # fmt: skip
+def _evenly_spaced(tensor: Tensor) -> Tensor:
+    """Return the tensor if one stride leads through all tokens and rows can be read 16 bytes at a time, else a copy."""
+    stride, shape = tensor.stride(), tensor.shape
+    wrong = stride[-1] != 1 or tensor.data_ptr() % 16 != 0 or any(step % 8 for step in stride[:-1])
+    for i in range(1, tensor.dim() - 3):
+        wrong = wrong or (stride[i] != stride[i + 1] * shape[i + 1] and shape[i] != 1)
+    return tensor.clone(memory_format=torch.contiguous_format) if wrong else tensor

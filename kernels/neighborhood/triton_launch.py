@@ -16,8 +16,9 @@ import triton.language as tl
 from torch import Tensor
 
 from foveate.kernels.dispatch import triton_interpreted
+from foveate.kernels.neighborhood import gluon_forward
 from foveate.kernels.neighborhood.plan import Tiling, three, tiling_for
-from foveate.kernels.neighborhood.problem import Inputs
+from foveate.kernels.neighborhood.problem import Inputs, Problem
 from foveate.kernels.neighborhood.triton_backward import neighborhood_bwd_key_kernel, neighborhood_bwd_query_kernel
 from foveate.kernels.neighborhood.triton_forward import neighborhood_fwd_kernel
 from foveate.kernels.neighborhood.triton_small import (
@@ -55,7 +56,27 @@ def forward(
     Returns:
         Output and logsumexp.
     """
+    schedule = _hopper_schedule(inputs, axes) if tiling is None else None
+    if schedule is not None:
+        return gluon_forward.forward(inputs, axes, scale, schedule)
     return _forward(_look_up("forward", inputs, (), axes, (), tiling), inputs, scale)
+
+
+def _hopper_schedule(inputs: Inputs, axes: tuple[Axis, ...]) -> gluon_forward.Schedule | None:
+    """Say how the kernel for Hopper and large windows would do it; None where it cannot or should not."""
+    query, key, value, bias, extra_key, _ = inputs
+    if bias is not None or extra_key is not None:
+        return None
+    numbers = query.shape[-2], key.shape[-2], query.shape[-1], value.shape[-1]
+    return _known_schedule(axes, numbers, query.dtype, query.device)
+
+
+@lru_cache(maxsize=1024)
+def _known_schedule(
+    axes: tuple[Axis, ...], numbers: tuple[int, int, int, int], dtype: torch.dtype, device: torch.device
+) -> gluon_forward.Schedule | None:
+    reason = gluon_forward.can_run(Problem(1, axes, *numbers, dtype, device))
+    return None if reason else gluon_forward.chosen_schedule(axes, numbers[2])
 
 
 def _forward(call: "_Call", inputs: Inputs, scale: float) -> tuple[Tensor, Tensor]:
@@ -192,11 +213,14 @@ class Plan:
 
     def __init__(self, inputs: Inputs, axes: tuple[Axis, ...], scale: float) -> None:
         self.axes, self.scale = axes, scale
-        self._first = _look_up("forward", inputs, (), axes, (), None)
+        self._schedule = _hopper_schedule(inputs, axes)
+        self._first = None if self._schedule else _look_up("forward", inputs, (), axes, (), None)
         self._later: tuple[_Call, _Call] | None = None
 
     def forward(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """Attend; see ``forward``."""
+        if self._first is None:
+            return gluon_forward.forward(inputs, self.axes, self.scale, self._schedule)
         return _forward(self._first, inputs, self.scale)
 
     def backward(self, inputs: Inputs, out: Tensor, lse: Tensor, d_out: Tensor, d_lse: Tensor | None) -> Inputs:

@@ -25,7 +25,8 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 
 def test_every_entry_of_a_shipped_table_makes_tiles() -> None:
-    table = plan.tuned("sm90")
+    # Those of the Gluon kernel have a test of their own.
+    table = {key: setting for key, setting in plan.tuned("sm90").items() if not key.startswith("hopper")}
     assert {key.split()[0] for key in table} == set(plan.PASSES)
     for key, setting in table.items():
         kernel, _, _, _, window, _, stride, _, grid = key.split()
