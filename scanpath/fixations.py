@@ -177,12 +177,14 @@ class Scanpath:
     def from_dict(cls, data: dict[str, Any]) -> "Scanpath":
         """Read what ``to_dict`` wrote."""
         rows = data["fixations"]
-        columns = {
+        columns: dict[str, Any] = {
             name: np.array([row[name] for row in rows], dtype=np.float64)
             for name in ("duration", "start")
             if rows and all(name in row for row in rows)
         }
-        facts = {name: data[name] for name in ("source", "task", "observer", "trained", "details") if name in data}
+        facts: dict[str, Any] = {
+            name: data[name] for name in ("source", "task", "observer", "trained", "details") if name in data
+        }
         x, y = (np.array([row[name] for row in rows], dtype=np.float64) for name in ("x", "y"))
         return cls(x, y, (data["image"]["width"], data["image"]["height"]), **columns, **facts)
 

@@ -1,0 +1,183 @@
+"""NeVA: the published algorithm number by number, and the corrected one on pictures of any aspect."""
+
+import numpy as np
+import pytest
+import timm
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import nn
+
+from foveate.scanpath.foveation import Foveation, blur, fovea
+from foveate.scanpath.frames import crop_to_square, fit_into_square
+from foveate.scanpath.neva import NeVA, NevaSettings, search_fixations
+from foveate.scanpath.task_models import Classifier, ImageText
+
+CASES = {
+    "nevaclip_defaults": {"sigma": 0.2, "blur_size": 41, "blur_sigma": 10.0, "forgetting": 0.0, "steps": 20},
+    "neva_forgetting": {"sigma": 0.15, "blur_size": 5, "blur_sigma": 5.0, "forgetting": 0.7, "steps": 12},
+}
+PLACES = torch.tensor([[0.3, -0.5], [-0.9, 0.8], [0.0, 0.0]])
+
+
+class Small(nn.Module):
+    """The network of the golden cases."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(3, 8, 7, 4, 3), nn.Conv2d(8, 16, 3, 2, 1)
+        self.head = nn.Linear(16, 12)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.tanh(self.conv2(torch.tanh(self.conv1(x)))).mean((2, 3)))
+
+
+@pytest.fixture(params=CASES)
+def case(request, golden):
+    spec, wanted = golden.load(f"neva/{request.param}"), golden.outputs(f"neva/{request.param}")
+    net = Small().eval().requires_grad_(False)
+    net.load_state_dict(golden.fill_state(spec))
+    return CASES[request.param], net, golden.make_input(spec), golden.make_input(spec, "target"), wanted
+
+
+def test_the_eye_sees_as_published(case) -> None:
+    numbers, net, x, _, wanted = case
+    places = PLACES[: len(x)]
+    small = (slice(None), slice(None), slice(None, None, 4), slice(None, None, 4))
+    eye = Foveation(x, numbers["sigma"], numbers["blur_size"], numbers["blur_sigma"])
+    torch.testing.assert_close(
+        blur(x, numbers["blur_size"], numbers["blur_sigma"])[small], wanted["blur"], atol=1e-6, rtol=0
+    )
+    mask = fovea(places, x.shape[-2:], numbers["sigma"])
+    torch.testing.assert_close(mask[small], wanted["foveation_mask"], atol=1e-6, rtol=0)
+    torch.testing.assert_close(eye.perceive(places)[small], wanted["foveated"], atol=1e-6, rtol=0)
+    torch.testing.assert_close(net(eye.perceive(places)), wanted["foveated_output"], atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_the_search_goes_as_published(case, restarts: bool) -> None:
+    numbers, net, x, target, wanted = case
+    settings = NevaSettings(**numbers, random_restarts=restarts, published=True)
+    stream = iter(wanted[f"draws_restart{restarts:d}"].tolist())
+
+    def loss_of(seen: torch.Tensor) -> torch.Tensor:
+        return 1 - F.cosine_similarity(net(seen), target, dim=-1)
+
+    def draw(count: int) -> torch.Tensor:
+        return torch.tensor([next(stream) for _ in range(2 * count)]).view(count, 2)
+
+    found = search_fixations(loss_of, x, wanted[f"scanpath_restart{restarts:d}"].shape[1], settings, draw)
+    torch.testing.assert_close(found.points, wanted[f"scanpath_restart{restarts:d}"], atol=2e-6, rtol=0)
+    torch.testing.assert_close(found.memory[..., ::4, ::4], wanted[f"internal_restart{restarts:d}"], atol=5e-6, rtol=0)
+    assert next(stream, None) is None, "fewer random numbers than published"
+
+
+def test_the_eyes_gradient_is_that_of_the_formula() -> None:
+    torch.manual_seed(0)
+    x, points = torch.randn(2, 3, 20, 24), torch.tensor([[0.2, -0.4], [-0.7, 0.6]], requires_grad=True)
+    eye = Foveation(x, 0.3, 5, 2.0)
+    eye.memory = torch.rand(2, 1, 20, 24) * 0.5
+    weight = torch.randn_like(x)
+    (ours,) = torch.autograd.grad((eye.perceive(points) * weight).sum(), points)
+    plain = x + eye.change * (1 - (eye.memory + fovea(points, (20, 24), 0.3))).clamp(0, 1)
+    (wanted,) = torch.autograd.grad((plain * weight).sum(), points)
+    torch.testing.assert_close(ours, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_corrected_fixations_stay_on_the_picture_and_keep_the_best_place() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(3, 3, 32, 32)
+    seen: list[torch.Tensor] = []
+
+    def loss_of(picture: torch.Tensor) -> torch.Tensor:
+        loss = (picture - x).square().mean((1, 2, 3))
+        seen.append(loss.detach())
+        return loss
+
+    settings = NevaSettings(steps=15, blur_size=9, blur_sigma=3.0, learning_rate=0.4)
+    bounds = torch.tensor([[0.5, 1.0]]).expand(3, 2)
+    generator = torch.Generator().manual_seed(0)
+    found = search_fixations(loss_of, x, 1, settings, lambda n: torch.rand(n, 2, generator=generator), bounds)
+    assert (found.points.abs() <= bounds[:, None] + 1e-6).all()
+    torch.testing.assert_close(found.losses[:, 0], torch.stack(seen).amin(0))
+    eye = Foveation(x, settings.sigma, settings.blur_size, settings.blur_sigma)
+    torch.testing.assert_close(loss_of(eye.perceive(found.points[:, 0])), found.losses[:, 0])
+
+
+@pytest.mark.parametrize("size", [(300, 200), (120, 400), (64, 64)])
+@pytest.mark.parametrize("place", [fit_into_square, crop_to_square])
+def test_places_map_back_to_the_picture(size: tuple[int, int], place) -> None:
+    image = Image.new("RGB", size, "black")
+    x, y = size[0] // 2 - 8, size[1] // 2 + 10
+    image.paste((255, 255, 255), (x - 5, y - 5, x + 6, y + 6))
+    frame = place(image, 64, (0.0, 0.0, 0.0))
+    rows, columns = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    weight = frame.pixels.mean(0)
+    middle = torch.stack([(weight * rows).sum(), (weight * columns).sum()]) / weight.sum()
+    found = frame.to_pixels(middle / 63 * 2 - 1)
+    assert float(found[0]) == pytest.approx(x, abs=1.5)
+    assert float(found[1]) == pytest.approx(y, abs=1.5)
+    corners = frame.to_pixels(torch.tensor([frame.bounds, [-b for b in frame.bounds]]))
+    if place is fit_into_square:  # all of it is seen: the bounds are its corners
+        assert corners[0][0] == pytest.approx(size[0] - 1, abs=max(size) / 64 + 1)
+        assert corners[1][1] == pytest.approx(0, abs=max(size) / 64 + 1)
+
+
+def test_a_classifier_looks_at_pictures_of_any_size() -> None:
+    torch.manual_seed(0)
+    net = timm.create_model("test_resnet", num_classes=5)
+    settings = NevaSettings(steps=3, blur_size=11, blur_sigma=4.0)
+    look = NeVA(Classifier(net), settings, batch_size=2)
+    rng = np.random.default_rng(0)
+    images = [
+        Image.fromarray(rng.integers(0, 255, (h, w, 3), dtype=np.uint8)) for w, h in ((90, 60), (50, 120), (40, 40))
+    ]
+    paths = look.batch(images, count=3, seed=1)
+    assert [path.size for path in paths] == [(90, 60), (50, 120), (40, 40)]
+    assert all(len(path) == 3 and path.inside.all() and path.duration is None for path in paths)
+    again = look.batch(images, count=3, seed=1)
+    assert [p.points.tolist() for p in again] == [p.points.tolist() for p in paths]
+    with pytest.raises(ValueError, match="reads no words"):
+        look(images[0], task="the dog")
+    with pytest.raises(ValueError, match="at least 1"):
+        look(images[0], count=0)
+
+
+def test_random_weights_are_called_untrained() -> None:
+    assert not NeVA(Classifier("test_resnet", pretrained=False)).trained
+
+
+def test_a_text_is_looked_for(tmp_path) -> None:
+    folder = tiny_clip(tmp_path)
+    look = NeVA(ImageText(folder), NevaSettings(steps=2, blur_size=5, blur_sigma=2.0), name="nevaclip")
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8))
+    paths = look.batch([image, image], count=2, tasks=["a red cat", ""])
+    assert paths[0].task == "a red cat"
+    assert paths[1].task == ""
+    assert paths[0].points.tolist() != paths[1].points.tolist()
+    with pytest.raises(RuntimeError, match="neither a folder"):
+        ImageText(tmp_path / "nothing")
+
+
+def tiny_clip(folder):
+    """A CLIP model with the published layout and random weights."""
+    transformers = pytest.importorskip("transformers")
+    import json
+
+    tower = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2, "num_hidden_layers": 1}
+    config = transformers.CLIPConfig(
+        text_config={**tower, "vocab_size": 64, "max_position_embeddings": 16, "eos_token_id": 1, "bos_token_id": 0},
+        vision_config={**tower, "image_size": 32, "patch_size": 8},
+        projection_dim=8,
+    )
+    torch.manual_seed(0)
+    transformers.CLIPModel(config).save_pretrained(folder)
+    letters = [chr(c) for c in range(97, 123)]
+    words = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{c}</w>" for c in letters)]
+    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    transformers.CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt")).save_pretrained(folder)
+    transformers.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}).save_pretrained(
+        folder
+    )
+    return folder
