@@ -7,6 +7,7 @@ of the published weights.
 from collections.abc import Callable
 from typing import Any, cast
 
+from timm.models import register_notrace_module
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -26,9 +27,9 @@ POOLS: dict[str, Callable[..., Tensor]] = {
 class _Projection(nn.Module):
     """Query, key and value of every token, in one product; only its weights' name needs a module of its own."""
 
-    def __init__(self, dim: int, qk_dim: int) -> None:
+    def __init__(self, dim: int, qk_dim: int, device: Any, dtype: Any) -> None:
         super().__init__()
-        self.qkv = nn.Linear(dim, 2 * qk_dim + dim)
+        self.qkv = nn.Linear(dim, 2 * qk_dim + dim, device=device, dtype=dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.qkv(x)
@@ -37,17 +38,19 @@ class _Projection(nn.Module):
 class _Router(nn.Module):
     """Embeds the mean query and the mean key of a region alike."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, device: Any, dtype: Any) -> None:
         super().__init__()
-        self.emb = nn.Linear(dim, dim)
+        self.emb = nn.Linear(dim, dim, device=device, dtype=dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.emb(x)
 
 
-def _local(dim: int, kernel: int) -> nn.Conv2d | None:
+def _local(dim: int, kernel: int, device: Any, dtype: Any) -> nn.Conv2d | None:
     """Depthwise convolution that adds local position to the value; None for kernel 0."""
-    return nn.Conv2d(dim, dim, kernel, padding=kernel // 2, groups=dim) if kernel else None
+    if not kernel:
+        return None
+    return nn.Conv2d(dim, dim, kernel, padding=kernel // 2, groups=dim, device=device, dtype=dtype)
 
 
 def _route(heads: list[Tensor], regions: int | tuple[int, ...], topk: int, **options: Any) -> Tensor:
@@ -59,6 +62,7 @@ def _check_heads(dim: int, qk_dim: int, heads: int) -> None:
         raise ValueError(f"num_heads must divide dim and qk_dim, got {heads} for {dim} and {qk_dim}")
 
 
+@register_notrace_module
 class BiLevelRoutingAttention(nn.Module):
     """Attention of regions to the regions that fit them best, channels last.
 
@@ -82,6 +86,8 @@ class BiLevelRoutingAttention(nn.Module):
         differentiable: Whether gradients flow through these factors; needs ``soft``.
         learned_routing: Whether mean queries and keys pass a linear layer first; needs ``differentiable``.
         backend: Of ``routed_attention``.
+        device: Of the parameters.
+        dtype: Of the parameters.
     """
 
     def __init__(
@@ -102,8 +108,11 @@ class BiLevelRoutingAttention(nn.Module):
         differentiable: bool = False,
         learned_routing: bool = False,
         backend: str | None = None,
+        device: Any = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__()
+        dd = {"device": device, "dtype": dtype}
         self.qk_dim = dim if qk_dim is None else qk_dim
         _check_heads(dim, self.qk_dim, num_heads)
         if downsample not in ("identity", *POOLS):
@@ -118,10 +127,10 @@ class BiLevelRoutingAttention(nn.Module):
         self.downsample = "identity" if is_ratio and downsample_size <= 1 else downsample
         self.downsample_size = downsample_size
         self.auto_pad, self.soft, self.differentiable, self.backend = auto_pad, soft, differentiable, backend
-        self.qkv = _Projection(dim, self.qk_dim)
-        self.lepe = _local(dim, lepe_kernel)
-        self.wo = nn.Linear(dim, dim) if project else nn.Identity()
-        self.router = _Router(self.qk_dim) if learned_routing else None
+        self.qkv = _Projection(dim, self.qk_dim, **dd)
+        self.lepe = _local(dim, lepe_kernel, **dd)
+        self.wo = nn.Linear(dim, dim, **dd) if project else nn.Identity()
+        self.router = _Router(self.qk_dim, **dd) if learned_routing else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix the tokens.
@@ -190,6 +199,7 @@ class BiLevelRoutingAttention(nn.Module):
         return pooled.permute(0, 1, 4, 2, 5, 3).reshape(batch, height, width, channels)
 
 
+@register_notrace_module
 class BiLevelRoutingAttention2d(nn.Module):
     """Attention of regions to the regions that fit them best, channels first.
 
@@ -200,11 +210,13 @@ class BiLevelRoutingAttention2d(nn.Module):
     Args:
         dim: Channels.
         num_heads: Heads; divides ``dim``.
-        regions: Regions along each side, at least.
-        topk: Regions that each region attends to.
+        regions: Regions along each side, at least; a side with fewer tokens has a region for each.
+        topk: Regions that each region attends to; all where there are fewer.
         qk_scale: Factor of the scores; dim ** -0.5 when None (of all heads together, as published).
         lepe_kernel: Side of the depthwise convolution of the value that is added to the output; 0 for none.
         backend: Of ``routed_attention``.
+        device: Of the parameters.
+        dtype: Of the parameters.
     """
 
     def __init__(
@@ -217,28 +229,30 @@ class BiLevelRoutingAttention2d(nn.Module):
         qk_scale: float | None = None,
         lepe_kernel: int = 5,
         backend: str | None = None,
+        device: Any = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__()
+        dd = {"device": device, "dtype": dtype}
         _check_heads(dim, dim, num_heads)
         self.num_heads, self.regions, self.topk, self.backend = num_heads, regions, topk, backend
         self.scale = dim**-0.5 if qk_scale is None else qk_scale
-        self.qkv_linear = nn.Conv2d(dim, 3 * dim, 1)
-        self.lepe = _local(dim, lepe_kernel)
-        self.output_linear = nn.Conv2d(dim, dim, 1)
+        self.qkv_linear = nn.Conv2d(dim, 3 * dim, 1, **dd)
+        self.lepe = _local(dim, lepe_kernel, **dd)
+        self.output_linear = nn.Conv2d(dim, dim, 1, **dd)
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix the tokens.
 
         Args:
-            x: (batch, dim, height, width); sides of ``regions`` or more.
+            x: (batch, dim, height, width).
 
         Returns:
             The same shape.
         """
         height, width = x.shape[2:]
-        if min(height, width) < self.regions:
-            raise ValueError(f"both sides must be at least the {self.regions} regions, got {height} x {width}: resize")
-        grid = BlockGrid((height, width), (height // self.regions, width // self.regions))
+        # The published code fails where there are fewer tokens than regions.
+        grid = BlockGrid((height, width), (max(height // self.regions, 1), max(width // self.regions, 1)))
         query, key, value = self.qkv_linear(x).chunk(3, dim=1)
         heads = [t.permute(0, 2, 3, 1).unflatten(-1, (self.num_heads, -1)) for t in (query, key, value)]
         routing = None
@@ -250,7 +264,7 @@ class BiLevelRoutingAttention2d(nn.Module):
         out = _route(
             heads,
             grid.counts,
-            self.topk,
+            min(self.topk, grid.blocks),
             scale=self.scale,
             routing=routing,
             backend=self.backend,
@@ -270,6 +284,8 @@ class AttentionLePE(nn.Module):
         qkv_bias: Whether query, key and value have a bias.
         qk_scale: Factor of the scores; (dim / num_heads) ** -0.5 when None.
         lepe_kernel: Side of the convolution; 0 for none.
+        device: Of the parameters.
+        dtype: Of the parameters.
     """
 
     def __init__(
@@ -280,13 +296,16 @@ class AttentionLePE(nn.Module):
         qkv_bias: bool = False,
         qk_scale: float | None = None,
         lepe_kernel: int = 5,
+        device: Any = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__()
+        dd = {"device": device, "dtype": dtype}
         _check_heads(dim, dim, num_heads)
         self.num_heads, self.scale = num_heads, qk_scale
-        self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
-        self.lepe = _local(dim, lepe_kernel)
-        self.proj = nn.Linear(dim, dim)
+        self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias, **dd)
+        self.lepe = _local(dim, lepe_kernel, **dd)
+        self.proj = nn.Linear(dim, dim, **dd)
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix the tokens.
@@ -313,6 +332,8 @@ class AttentionLePE2d(nn.Module):
         qkv_bias: Whether query, key and value have a bias.
         qk_scale: Factor of the scores; (dim / num_heads) ** -0.5 when None.
         lepe_kernel: Side of the convolution; 0 for none.
+        device: Of the parameters.
+        dtype: Of the parameters.
     """
 
     def __init__(
@@ -323,13 +344,16 @@ class AttentionLePE2d(nn.Module):
         qkv_bias: bool = False,
         qk_scale: float | None = None,
         lepe_kernel: int = 5,
+        device: Any = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__()
+        dd = {"device": device, "dtype": dtype}
         _check_heads(dim, dim, num_heads)
         self.num_heads, self.scale = num_heads, qk_scale
-        self.qkv = nn.Conv2d(dim, 3 * dim, 1, bias=qkv_bias)
-        self.lepe = _local(dim, lepe_kernel)
-        self.proj = nn.Conv2d(dim, dim, 1)
+        self.qkv = nn.Conv2d(dim, 3 * dim, 1, bias=qkv_bias, **dd)
+        self.lepe = _local(dim, lepe_kernel, **dd)
+        self.proj = nn.Conv2d(dim, dim, 1, **dd)
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix the tokens.

@@ -120,5 +120,12 @@ def test_bad_arguments_are_named() -> None:
         BiLevelRoutingAttention(16, 2, regions=4)(torch.randn(1, 8, 6, 16))
     with pytest.raises(ValueError, match="shrink"):
         BiLevelRoutingAttention(16, 2, regions=4, downsample="avgpool")(torch.randn(1, 8, 8, 16))
-    with pytest.raises(ValueError, match="at least"):
-        BiLevelRoutingAttention2d(16, 2, regions=4)(torch.randn(1, 16, 3, 8))
+
+
+def test_fewer_tokens_than_regions_attend_to_all_of_them() -> None:
+    torch.manual_seed(0)
+    module = BiLevelRoutingAttention2d(16, 2, regions=7, topk=16)
+    x = torch.randn(1, 16, 3, 5)
+    single = BiLevelRoutingAttention2d(16, 2, regions=1, topk=1)
+    single.load_state_dict(module.state_dict(), strict=True)
+    torch.testing.assert_close(module(x), single(x))
