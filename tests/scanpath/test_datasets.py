@@ -1,0 +1,244 @@
+"""Data sets are read from files of the published layouts, made here, and from the real ones where they are."""
+
+import csv
+import json
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import savemat
+
+from foveate.scanpath.datasets import DATASETS, Viewing, open_dataset
+from foveate.scanpath.datasets.detection import detect_fixations
+from foveate.scanpath.datasets.mit1003 import read_recording
+from foveate.scanpath.datasets.table import from_pysaliency
+from tests.conftest import reference_folder, skip_unless_ci
+
+DATA = reference_folder().parent / "data"
+
+
+def picture(path: Path, size: tuple[int, int] = (400, 300)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, "grey").save(path)
+    return path
+
+
+def recording(places: list[tuple[float, float]], rest: int = 60, jump: int = 8, rng: int = 0) -> np.ndarray:
+    """Samples of an eye that rests at places and jumps between them, smoothly."""
+    noise = np.random.default_rng(rng)
+    parts = []
+    for number, place in enumerate(places):
+        parts.append(np.tile(place, (rest, 1)).astype(float))
+        if number + 1 < len(places):
+            ease = (1 - np.cos(np.linspace(0, np.pi, jump + 2)[1:-1])) / 2
+            parts.append(np.array(place) + ease[:, None] * (np.array(places[number + 1]) - np.array(place)))
+    samples = np.concatenate(parts)
+    return samples + noise.normal(0, 0.05, samples.shape)
+
+
+def save_recording(file: Path, samples: np.ndarray) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    savemat(file, {file.stem[:63]: {"DATA": {"eyeData": samples}}})
+
+
+def test_an_eye_that_rests_and_jumps() -> None:
+    places = [(200.0, 150.0), (340.0, 60.0), (80.0, 250.0)]
+    found = detect_fixations(recording(places))
+    assert len(found.x) == 3
+    np.testing.assert_allclose(np.stack([found.x, found.y], 1), places, atol=1.0)
+    assert found.start[0] == 0
+    np.testing.assert_allclose(found.duration, 60 / 240, atol=12 / 240)
+    assert np.all(np.diff(found.start) > 0)
+
+
+def test_short_rests_belong_to_the_saccade() -> None:
+    samples = np.concatenate(
+        [recording([(100, 100), (200, 100)], rest=60)[:68], recording([(200, 100), (380, 200)], rest=7)[:-7],
+         np.tile((380.0, 200.0), (60, 1))]
+    )  # fmt: skip
+    found = detect_fixations(samples)
+    np.testing.assert_allclose(found.x, [100, 380], atol=1.5)
+
+
+def test_an_eye_that_never_moves_is_one_fixation() -> None:
+    found = detect_fixations(np.tile((10.0, 20.0), (100, 1)))
+    assert (found.x.tolist(), found.y.tolist()) == ([10.0], [20.0])
+    assert found.duration[0] == pytest.approx(100 / 240)
+    with pytest.raises(ValueError, match="samples must be"):
+        detect_fixations(np.zeros((0, 2)))
+
+
+def test_mit1003(tmp_path: Path) -> None:
+    long_name = "i" + "x" * 70
+    for name in ("i101", long_name):
+        picture(tmp_path / "ALLSTIMULI" / f"{name}.jpeg")
+        for observer in ("ajs", "hp"):
+            save_recording(
+                tmp_path / "DATA" / observer / f"{name}.mat", recording([(200, 150), (350, 40), (60, 250), (500, 100)])
+            )
+    dataset = open_dataset("mit1003", tmp_path)
+    assert [viewing.name for viewing in dataset] == ["i101", long_name]
+    first = dataset[0]
+    assert first.size == (400, 300)
+    assert first.image().size == (400, 300)
+    assert [path.observer for path in first.scanpaths] == ["ajs", "hp"]
+    # The first fixation and the one off the picture are left out.
+    np.testing.assert_allclose(first.scanpaths[0].points, [(350, 40), (60, 250)], atol=1.5)
+    assert first.scanpaths[0].duration is not None
+    from foveate.scanpath.datasets.mit1003 import load
+
+    kept = load(tmp_path, first_fixation=True)[0].scanpaths[0]
+    assert kept.points[0] == pytest.approx((200, 150), abs=1.5)
+
+
+def test_mit1003_says_what_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"missing ALLSTIMULI .*ALLSTIMULI.zip.*DATA"):
+        open_dataset("mit1003", tmp_path)
+    picture(tmp_path / "ALLSTIMULI" / "i1.jpeg")
+    (tmp_path / "DATA" / "hp").mkdir(parents=True)
+    broken = tmp_path / "DATA" / "hp" / "i1.mat"
+    broken.write_bytes(b"MATLAB 5.0 MAT-file, cut short")
+    with pytest.raises(ValueError, match="no MATLAB file that can be read"):
+        open_dataset("mit1003", tmp_path)
+    savemat(broken, {"other": 3})
+    with pytest.raises(ValueError, match="not a recording of MIT1003"):
+        read_recording(broken)
+    (tmp_path / "DATA.zip").write_bytes(b"no archive")
+    with pytest.raises(ValueError, match="published is ea19d74a"):
+        open_dataset("mit1003", tmp_path)
+
+
+def test_capmit1003(tmp_path: Path) -> None:
+    picture(tmp_path / "ALLSTIMULI" / "i101.jpeg")
+    with sqlite3.connect(tmp_path / "capmit1003.db") as database:
+        database.executescript(
+            """
+            CREATE TABLE captions(obs_uid, usr_uid, start_time, caption, img_uid);
+            CREATE TABLE images(img_uid, img_path);
+            CREATE TABLE clicks(click_id, obs_uid, x, y, click_time);
+            INSERT INTO images VALUES ('m', 'i101.jpeg');
+            INSERT INTO captions VALUES ('o1', 'u', 0, 'a dog', 'm'), ('o2', 'v', 0, 'a cat', 'm');
+            INSERT INTO clicks VALUES (3, 'o1', 30, 31, 2), (1, 'o1', 10, 11, 1), (2, 'o2', 20, 21, 1);
+            """
+        )
+    dataset = open_dataset("capmit1003", tmp_path)
+    assert len(dataset) == 1
+    assert [(path.observer, path.task) for path in dataset[0].scanpaths] == [("o1", "a dog"), ("o2", "a cat")]
+    assert dataset[0].scanpaths[0].points.tolist() == [[10, 11], [30, 31]]  # in the order of click numbers
+    (tmp_path / "capmit1003.db").write_bytes(b"SQLite format 3\0 but no more")
+    with pytest.raises(ValueError, match="cannot be read"):
+        open_dataset("capmit1003", tmp_path)
+
+
+def test_osie_as_published(tmp_path: Path) -> None:
+    picture(tmp_path / "stimuli" / "1001.jpg", (800, 600))
+    look = {"fix_x": [[1.0, 2.0]], "fix_y": [[3.0, 4.0]], "fix_duration": [[200, 300]]}
+    empty = {"fix_x": np.zeros((0, 0)), "fix_y": np.zeros((0, 0)), "fix_duration": np.zeros((0, 0))}
+    subjects = np.empty((1, 2), dtype=object)
+    subjects[0, :] = [look, empty]
+    cells = np.empty((1, 1), dtype=object)
+    cells[0, 0] = {"img": "1001.jpg", "subjects": subjects}
+    savemat(tmp_path / "fixations.mat", {"fixations": cells})
+    viewing = open_dataset("osie", tmp_path)[0]
+    assert (viewing.name, viewing.size, len(viewing.scanpaths)) == ("1001", (800, 600), 1)
+    assert viewing.scanpaths[0].duration is not None
+    assert viewing.scanpaths[0].duration.tolist() == [0.2, 0.3]
+    savemat(tmp_path / "fixations.mat", {"fixations": np.zeros((2, 2))})
+    with pytest.raises(ValueError, match="another layout"):
+        open_dataset("osie", tmp_path)
+
+
+def test_cocosearch(tmp_path: Path) -> None:
+    row = {
+        "name": "000001.jpg", "subject": 2, "task": "cup", "condition": "present", "bbox": [10, 20, 30, 40],
+        "X": [840.0, 100.5], "Y": [525.0, 60.0], "T": [100, 250], "length": 2, "correct": 1, "split": "train",
+    }  # fmt: skip
+    file = tmp_path / "coco_search18_fixations_TP_train_split1.json"
+    file.write_text(json.dumps([row, row | {"subject": 3, "X": [], "Y": [], "T": []}]))
+    viewing = open_dataset("cocosearch", tmp_path)[0]
+    assert viewing.target == (10, 20, 40, 60)
+    assert len(viewing.scanpaths) == 1
+    path = viewing.scanpaths[0]
+    assert (path.task, path.observer, path.size, path.details["correct"]) == ("cup", "2", (1680, 1050), 1)
+    assert path.duration is not None
+    assert path.duration.tolist() == [0.1, 0.25]
+    with pytest.raises(ValueError, match="no picture of cup/000001"):
+        viewing.image()
+    file.write_text("[{}]")
+    with pytest.raises(ValueError, match="another layout"):
+        open_dataset("cocosearch", tmp_path)
+
+
+def test_a_folder_of_your_own(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "a.png")
+    with (tmp_path / "fixations.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["image", "observer", "x", "y", "duration"])
+        writer.writerows([["a.png", "me", 1, 2, 0.2], ["a.png", "me", 3, 4, 0.3], ["a.png", "you", 5, 6, 0.1]])
+    viewing = open_dataset("folder", tmp_path)[0]
+    assert [path.observer for path in viewing.scanpaths] == ["me", "you"]
+    assert viewing.scanpaths[0].points.tolist() == [[1, 2], [3, 4]]
+    (tmp_path / "fixations.csv").write_text("image,x\na.png,1\n")
+    with pytest.raises(ValueError, match="no column y"):
+        open_dataset("folder", tmp_path)
+    (tmp_path / "fixations.csv").write_text("image,x,y\na.png,1,left\n")
+    with pytest.raises(ValueError, match="not a number"):
+        open_dataset("folder", tmp_path)
+    (tmp_path / "fixations.csv").write_text("image,x,y\nb.png,1,2\n")
+    with pytest.raises(FileNotFoundError, match=r"missing b.png"):
+        open_dataset("folder", tmp_path)
+
+
+def test_pysaliency_comes_in() -> None:
+    class Trains:
+        train_xs = np.array([[1.0, 2.0, np.nan], [3.0, 4.0, 5.0]])
+        train_ys = np.array([[1.5, 2.5, np.nan], [3.5, 4.5, 5.5]])
+        train_ts = np.array([[0.0, 0.3, np.nan], [0.0, 0.2, 0.4]])
+        train_ns = np.array([1, 0])
+        train_subjects = np.array([7, 8])
+
+    class Stimuli:
+        sizes = ((30, 40), (50, 60))
+
+    dataset = from_pysaliency(Stimuli(), Trains())
+    assert [viewing.size for viewing in dataset] == [(40, 30), (60, 50)]
+    assert dataset[1].scanpaths[0].points.tolist() == [[1.0, 1.5], [2.0, 2.5]]
+    assert dataset[0].scanpaths[0].observer == "8"
+    with pytest.raises(TypeError, match="FixationTrains or Scanpaths"):
+        from_pysaliency(Stimuli(), object())
+
+
+def test_unknown_names_and_missing_files(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="data sets are mit1003"):
+        open_dataset("salicon", tmp_path)
+    for name in DATASETS:
+        with pytest.raises(FileNotFoundError, match=r"missing|holds no"):
+            open_dataset(name, tmp_path)
+    with pytest.raises(ValueError, match="no picture"):
+        Viewing("x", (1, 1), ()).image()
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "pictures", "fixations"),
+    [("osie", "osie", 350, 49116), ("amazon", "amazon_covers", 70, 6306), ("ivsn", "ivsn", 427, None)],
+)
+def test_the_real_ones(name: str, folder: str, pictures: int, fixations: int | None) -> None:
+    if not (DATA / folder).is_dir():
+        skip_unless_ci(f"{folder} is not here")
+    dataset = open_dataset(name, DATA / folder)
+    assert len(dataset) == pictures
+    count = sum(len(path) for viewing in dataset for path in viewing.scanpaths)
+    assert fixations is None or count == fixations
+    if name == "osie":
+        assert all(path.inside.all() for viewing in dataset for path in viewing.scanpaths)
+        assert dataset[0].image().size == (512, 384)
+    if name == "ivsn":
+        found = [
+            p.details["found"]
+            for v in dataset
+            for p in v.scanpaths
+            if v.name.startswith("ObjArr") and p.observer.isdigit()
+        ]
+        assert np.mean(found) == pytest.approx(0.932, abs=0.01)
