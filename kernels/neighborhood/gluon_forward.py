@@ -114,7 +114,8 @@ def _capability(index: int) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=64)
-def _multiprocessors(index: int) -> int:
+def multiprocessors(index: int) -> int:
+    """Count the multiprocessors of a GPU."""
     return torch.cuda.get_device_properties(index).multi_processor_count
 
 
@@ -179,13 +180,13 @@ def forward(
     if device.index != torch.cuda.current_device():
         with torch.cuda.device(device):
             return forward(inputs, axes, scale, schedule)
+    query = evenly_spaced(query)
     mark = (query.shape, key.shape, query.stride(), query.dtype, device, axes, schedule)
     call = _CALLS.get(mark)
     if call is None:
         if len(_CALLS) >= _MOST_CALLS:
             _CALLS.clear()
         call = _CALLS[mark] = _prepare(inputs, axes, schedule or schedule_for(axes, query.shape[-1]))
-    query = _evenly_spaced(query)
     out = torch.empty(query.shape, dtype=query.dtype, device=device)
     lse = torch.empty(query.shape[:-1], dtype=torch.float32, device=device)
     grids = describe(key, call.box), describe(value, call.box)
@@ -215,13 +216,13 @@ _MOST_CALLS = 1024
 
 def _prepare(inputs: Inputs, axes: tuple[Axis, ...], schedule: Schedule) -> _Call:
     """Work out grid, numbers and constants of a call."""
-    query = _evenly_spaced(inputs.query)
+    query = evenly_spaced(inputs.query)
     batch, heads, dim = query.shape[0], *query.shape[-2:]
     padded = three(axes)
     tiles = prod(-(-axis.length // t) for axis, t in zip(padded, schedule.tile, strict=True))
     items = tiles * heads * batch
     return _Call(
-        programs=min(items, _multiprocessors(query.device.index or 0)) if schedule.persistent else items,
+        programs=min(items, multiprocessors(query.device.index or 0)) if schedule.persistent else items,
         numbers=(
             *(query.stride(0), query.stride(-3), query.stride(-2)),
             *(axis.length for axis in padded),
@@ -332,8 +333,15 @@ def describe(tensor: Tensor, box: tuple[int, int, int]) -> Any:
     return TensorDescriptor(tensor, list(shape), [*valid, 1], [1, *box, dim], layout)
 
 
-def _evenly_spaced(tensor: Tensor) -> Tensor:
-    """Return the tensor if one stride leads through all tokens and rows can be read 16 bytes at a time, else a copy."""
+def evenly_spaced(tensor: Tensor) -> Tensor:
+    """Copy a tensor unless one stride leads through all tokens and rows can be read 16 bytes at a time.
+
+    Args:
+        tensor: (batch, *spatial, heads, dim).
+
+    Returns:
+        The tensor or its copy.
+    """
     stride, shape = tensor.stride(), tensor.shape
     wrong = stride[-1] != 1 or tensor.data_ptr() % 16 != 0 or any(step % 8 for step in stride[:-1])
     for i in range(1, tensor.dim() - 3):

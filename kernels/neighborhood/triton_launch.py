@@ -16,7 +16,7 @@ import triton.language as tl
 from torch import Tensor
 
 from foveate.kernels.dispatch import triton_interpreted
-from foveate.kernels.neighborhood import gluon_forward
+from foveate.kernels.neighborhood import gluon_backward, gluon_forward
 from foveate.kernels.neighborhood.plan import Tiling, three, tiling_for
 from foveate.kernels.neighborhood.problem import Inputs, Problem
 from foveate.kernels.neighborhood.triton_backward import neighborhood_bwd_key_kernel, neighborhood_bwd_query_kernel
@@ -56,27 +56,29 @@ def forward(
     Returns:
         Output and logsumexp.
     """
-    schedule = _hopper_schedule(inputs, axes) if tiling is None else None
+    schedule = _hopper_schedule(inputs, axes, "forward") if tiling is None else None
     if schedule is not None:
         return gluon_forward.forward(inputs, axes, scale, schedule)
     return _forward(_look_up("forward", inputs, (), axes, (), tiling), inputs, scale)
 
 
-def _hopper_schedule(inputs: Inputs, axes: tuple[Axis, ...]) -> gluon_forward.Schedule | None:
-    """Say how the kernel for Hopper and large windows would do it; None where it cannot or should not."""
+def _hopper_schedule(inputs: Inputs, axes: tuple[Axis, ...], kernel: str) -> gluon_forward.Schedule | None:
+    """Say how a kernel for Hopper and large windows would do it; None where it cannot or should not."""
     query, key, value, bias, extra_key, _ = inputs
     if bias is not None or extra_key is not None:
         return None
     numbers = query.shape[-2], key.shape[-2], query.shape[-1], value.shape[-1]
-    return _known_schedule(axes, numbers, query.dtype, query.device)
+    return _known_schedule(kernel, axes, numbers, query.dtype, query.device)
 
 
 @lru_cache(maxsize=1024)
 def _known_schedule(
-    axes: tuple[Axis, ...], numbers: tuple[int, int, int, int], dtype: torch.dtype, device: torch.device
+    kernel: str, axes: tuple[Axis, ...], numbers: tuple[int, int, int, int], dtype: torch.dtype, device: torch.device
 ) -> gluon_forward.Schedule | None:
-    reason = gluon_forward.can_run(Problem(1, axes, *numbers, dtype, device))
-    return None if reason else gluon_forward.chosen_schedule(axes, numbers[2])
+    problem = Problem(1, axes, *numbers, dtype, device)
+    if kernel == "forward":
+        return None if gluon_forward.can_run(problem) else gluon_forward.chosen_schedule(axes, numbers[2])
+    return None if gluon_backward.can_run(problem) else gluon_backward.chosen_schedule(axes, numbers[2], kernel)
 
 
 def _forward(call: "_Call", inputs: Inputs, scale: float) -> tuple[Tensor, Tensor]:
@@ -189,6 +191,9 @@ def key_gradient(
     Returns:
         Both gradients.
     """
+    schedule = _hopper_schedule(inputs, axes, "key") if tiling is None else None
+    if schedule is not None:
+        return gluon_backward.key_gradient(inputs, lse, delta, d_out, axes, scale, schedule)
     return _key_gradient(_look_up("key", inputs, (d_out,), axes, (), tiling), inputs, lse, delta, d_out, scale)
 
 
@@ -213,7 +218,7 @@ class Plan:
 
     def __init__(self, inputs: Inputs, axes: tuple[Axis, ...], scale: float) -> None:
         self.axes, self.scale = axes, scale
-        self._schedule = _hopper_schedule(inputs, axes)
+        self._schedule = _hopper_schedule(inputs, axes, "forward")
         self._first = None if self._schedule else _look_up("forward", inputs, (), axes, (), None)
         self._later: tuple[_Call, _Call] | None = None
 
@@ -225,7 +230,8 @@ class Plan:
 
     def backward(self, inputs: Inputs, out: Tensor, lse: Tensor, d_out: Tensor, d_lse: Tensor | None) -> Inputs:
         """Differentiate; see ``backward``."""
-        if d_lse is not None or inputs.bias is not None or inputs.extra_key is not None or not d_out.is_contiguous():
+        plain = d_lse is None and inputs.bias is None and inputs.extra_key is None and d_out.is_contiguous()
+        if not plain or _hopper_schedule(inputs, self.axes, "key") is not None:
             return backward(inputs, out, lse, d_out, d_lse, self.axes, self.scale)
         if self._later is None:
             query = _look_up("query", inputs, (d_out,), self.axes, (("HAS_D_LSE", False),), None)

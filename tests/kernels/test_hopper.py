@@ -8,7 +8,7 @@ from math import prod
 import pytest
 import torch
 
-from foveate.kernels.neighborhood import gluon_forward, plan
+from foveate.kernels.neighborhood import gluon_backward, gluon_forward, plan
 from foveate.kernels.neighborhood.problem import Problem
 from foveate.kernels.window import check_axes
 
@@ -18,25 +18,38 @@ from triton import compile
 from triton.backends.compiler import GPUTarget
 from triton.experimental.gluon import language as gl
 from triton.experimental.gluon._runtime import GluonASTSource
-from foveate.kernels.neighborhood import gluon_forward
-from foveate.kernels.neighborhood.triton_gluon import neighborhood_gluon_fwd_kernel as kernel
+from foveate.kernels.neighborhood import gluon_backward, gluon_forward
+from foveate.kernels.neighborhood.triton_gluon import neighborhood_gluon_fwd_kernel
+from foveate.kernels.neighborhood.triton_gluon_backward import neighborhood_gluon_bwd_key_kernel
+from foveate.kernels.neighborhood.triton_gluon_query import neighborhood_gluon_bwd_query_kernel
 from foveate.kernels.window import check_axes
 
 flat, video = (256, 256), (30, 48, 80)
-for grid, window, stride, dim in ((flat, 80, 16, 128), (video, (18, 24, 24), 1, 128), (flat, 33, 1, 64)):
+jobs = [
+    (neighborhood_gluon_fwd_kernel, "forward", flat, 80, 16, 128),
+    (neighborhood_gluon_fwd_kernel, "forward", video, (18, 24, 24), 1, 128),
+    (neighborhood_gluon_fwd_kernel, "forward", flat, 33, 1, 64),
+    (neighborhood_gluon_bwd_key_kernel, "key", flat, 80, 16, 128),
+    (neighborhood_gluon_bwd_key_kernel, "key", flat, 33, 1, 64),
+    (neighborhood_gluon_bwd_query_kernel, "query", flat, 80, 16, 128),
+]
+for kernel, name, grid, window, stride, dim in jobs:
     axes = check_axes(grid, window, stride)
-    schedule = gluon_forward.chosen_schedule(axes, dim)
+    chosen = gluon_forward.chosen_schedule if name == "forward" else gluon_backward.chosen_schedule
+    schedule = chosen(axes, dim) if name == "forward" else chosen(axes, dim, name)
     constants = gluon_forward.constants(axes, dim, 1, schedule)
+    if name == "query":
+        constants["HAS_D_LSE"] = False
     box = ", ".join(map(str, (1, *schedule.box, dim)))
     grids = f"tensordesc<bf16[{box}],{gl.NVMMASharedLayout(128, 16, rank=5)!r}>"
     signature, attrs = {}, {}
-    for i, name in enumerate(kernel.arg_names):
-        kind = "*fp32" if "lse" in name else "*bf16"
-        signature[name] = (
-            "constexpr" if name in constants else grids if name.endswith("_desc") else kind if name.endswith("_ptr")
-            else "fp32" if name == "scale" else "i32"
+    for i, word in enumerate(kernel.arg_names):
+        kind = "*fp32" if "lse" in word or "delta" in word else "*bf16"
+        signature[word] = (
+            "constexpr" if word in constants else grids if word.endswith("_desc") else kind if word.endswith("_ptr")
+            else "fp32" if word == "scale" else "i32"
         )
-        if name.endswith("_ptr") or name in ("q_batch", "q_token", "q_head"):
+        if word.endswith(("_ptr", "_batch", "_token", "_head")):
             attrs[(i,)] = [["tt.divisibility", 16]]
     source = GluonASTSource(fn=kernel, signature=signature, constexprs=constants, attrs=attrs)
     built = compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": 4})
@@ -81,6 +94,24 @@ def test_it_says_what_it_cannot(hopper: None, facts: dict, reason: str) -> None:
     assert reason in gluon_forward.can_run(problem(**facts))
 
 
+def test_backward_takes_what_forward_does_on_shorter_axes(hopper: None) -> None:
+    assert gluon_backward.can_run(problem()) == ""
+    assert "neither bias" in gluon_backward.can_run(problem(has_bias=True))
+    assert "32767" in gluon_backward.can_run(problem(axes=check_axes((40000, 64), 40)))
+
+
+@pytest.mark.parametrize("kernel", ["key", "query"])
+@pytest.mark.parametrize("dim", [64, 128])
+def test_backward_schedules_fit(kernel: str, dim: int) -> None:
+    for grid, window, stride in (((256, 256), 80, 16), ((30, 48, 80), (18, 24, 24), 1), ((40, 90), (33, 40), 5)):
+        schedule = gluon_backward.chosen_schedule(check_axes(grid, window, stride), dim, kernel)
+        assert schedule is not None
+        assert prod(schedule.tile) == 128
+        ring = 2 * schedule.stages * prod(schedule.box) * dim * 2
+        assert ring + 2 * prod(schedule.tile) * dim * 2 <= 227 * 1024
+    assert gluon_backward.chosen_schedule(check_axes((56, 56), 7), dim, kernel) is None
+
+
 def test_elsewhere_it_cannot() -> None:
     assert gluon_forward.can_run(problem(device=torch.device("cpu")))
 
@@ -121,5 +152,5 @@ def test_it_compiles_for_a_gpu_that_is_not_here() -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=280)
     assert done.returncode == 0, done.stderr[-3000:]
     rows = [[int(word) for word in line.split()] for line in done.stdout.splitlines()]
-    assert len(rows) == 3
+    assert len(rows) == 6
     assert all(shared <= 227 * 1024 and products > 0 for shared, products in rows)

@@ -135,6 +135,7 @@ def test_every_file_with_kernels_is_compiled() -> None:
     for path in FILES:
         defines = any(line.startswith("def ") and "_kernel(" in line for line in path.read_text().splitlines())
         # Some kernels of neighborhood attention have tests of their own, here and in test_hopper.
-        stems = ("triton_forward", "triton_backward", "triton_small", "triton_gluon")
+        gluon = ("triton_gluon", "triton_gluon_backward", "triton_gluon_query")
+        stems = ("triton_forward", "triton_backward", "triton_small", *gluon)
         own = path.parent.name == "neighborhood" and path.stem in stems
         assert not defines or own or f"{path.parent.name}.{path.stem}" in MODULES, path
