@@ -1,7 +1,10 @@
 """OverLoCK's dynamic blocks: every position's kernels come from its affinities to a 7 x 7 summary of the picture."""
 
+from typing import Any
+
 import torch
 from timm.layers import DropPath, LayerNorm2d
+from timm.models import register_notrace_module
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -66,6 +69,8 @@ class _DynamicBlock(nn.Module):
         drop_path: Probability of dropping a branch in training.
         merged: Build the large kernel without its branches.
         backend: Of the kernel; None takes the first that can run.
+        device: Of the parameters.
+        dtype: Of the parameters.
     """
 
     def __init__(
@@ -82,28 +87,31 @@ class _DynamicBlock(nn.Module):
         drop_path: float,
         merged: bool,
         backend: str | None,
+        device: Any,
+        dtype: Any,
     ) -> None:
         super().__init__()
+        dd: dict[str, Any] = {"device": device, "dtype": dtype}
         self.groups = 2 * num_heads
         if dim % (2 * self.groups):
             raise ValueError(f"dim must be divisible by 4 * num_heads, got {dim} and {num_heads}: use fewer heads")
         self.kernel_size, self.smk_size = kernel_size, smk_size
         self.scale = (dim // self.groups) ** -0.5
         self.res_scale, self.backend = res_scale, backend
-        self.rpb1 = nn.Parameter(torch.zeros(self.groups, 2 * smk_size - 1, 2 * smk_size - 1))
-        self.rpb2 = nn.Parameter(torch.zeros(self.groups, 2 * kernel_size - 1, 2 * kernel_size - 1))
-        self.dwconv1, self.norm1 = ResidualDepthwise(width), LayerNorm2d(width)
-        self.weight_query = conv_norm(dim, dim // 2)
-        self.weight_key = nn.Sequential(nn.AdaptiveAvgPool2d(_SUMMARY), *conv_norm(context, dim // 2))
-        self.weight_proj = nn.Conv2d(_SUMMARY**2, smk_size**2 + kernel_size**2, kernel_size=1)
-        self.lepe = nn.Sequential(DilatedReparam(dim, kernel_size, merged), nn.BatchNorm2d(dim))
-        self.se_layer = SqueezeGate(dim)
-        self.gate = nn.Sequential(*conv_norm(dim, dim), nn.SiLU())
-        self.proj = nn.Sequential(nn.BatchNorm2d(dim), nn.Conv2d(dim, width, kernel_size=1))
-        self.dwconv2, self.norm2 = ResidualDepthwise(width), LayerNorm2d(width)
-        self.mlp = ConvMlp(width, hidden)
+        self.rpb1 = nn.Parameter(torch.zeros(self.groups, 2 * smk_size - 1, 2 * smk_size - 1, **dd))
+        self.rpb2 = nn.Parameter(torch.zeros(self.groups, 2 * kernel_size - 1, 2 * kernel_size - 1, **dd))
+        self.dwconv1, self.norm1 = ResidualDepthwise(width, **dd), LayerNorm2d(width, **dd)
+        self.weight_query = conv_norm(dim, dim // 2, **dd)
+        self.weight_key = nn.Sequential(nn.AdaptiveAvgPool2d(_SUMMARY), *conv_norm(context, dim // 2, **dd))
+        self.weight_proj = nn.Conv2d(_SUMMARY**2, smk_size**2 + kernel_size**2, kernel_size=1, **dd)
+        self.lepe = nn.Sequential(DilatedReparam(dim, kernel_size, merged, **dd), nn.BatchNorm2d(dim, **dd))
+        self.se_layer = SqueezeGate(dim, **dd)
+        self.gate = nn.Sequential(*conv_norm(dim, dim, **dd), nn.SiLU())
+        self.proj = nn.Sequential(nn.BatchNorm2d(dim, **dd), nn.Conv2d(dim, width, kernel_size=1, **dd))
+        self.dwconv2, self.norm2 = ResidualDepthwise(width, **dd), LayerNorm2d(width, **dd)
+        self.mlp = ConvMlp(width, hidden, **dd)
         self.ls1, self.ls2 = (
-            nn.Identity() if ls_init_value is None else ChannelScale(width, ls_init_value) for _ in range(2)
+            nn.Identity() if ls_init_value is None else ChannelScale(width, ls_init_value, **dd) for _ in range(2)
         )
         self.drop_path = DropPath(drop_path) if drop_path > 0 else nn.Identity()
 
@@ -139,6 +147,7 @@ def _restore(x: Tensor, size: torch.Size) -> Tensor:
     return x if x.shape[-2:] == size else F.adaptive_avg_pool2d(x, (size[0], size[1]))
 
 
+@register_notrace_module
 class ContMixBlock(_DynamicBlock):
     """Stand-alone ContMix block: the picture's own summary makes the kernels.
 
@@ -153,6 +162,8 @@ class ContMixBlock(_DynamicBlock):
         drop_path: Probability of dropping a branch in training.
         merged: Build the large static kernel without its branches.
         backend: As in ``dynamic_neighborhood``.
+        device: Of the parameters.
+        dtype: Of the parameters.
 
     Source: Lou and Yu, OverLoCK (2025).
     """
@@ -169,24 +180,17 @@ class ContMixBlock(_DynamicBlock):
         drop_path: float = 0.0,
         merged: bool = False,
         backend: str | None = None,
+        device: Any = None,
+        dtype: Any = None,
     ) -> None:
+        dd: dict[str, Any] = {"device": device, "dtype": dtype}
         hidden = int(dim * mlp_ratio)
         super().__init__(
-            dim,
-            dim,
-            dim,
-            hidden,
-            kernel_size,
-            smk_size,
-            num_heads,
-            ls_init_value,
-            res_scale,
-            drop_path,
-            merged,
-            backend,
-        )
-        self.weight_value = conv_norm(dim, dim)
-        self.fusion_proj = conv_norm(dim, dim)
+            dim, dim, dim, hidden, kernel_size, smk_size, num_heads, ls_init_value, res_scale,
+            drop_path, merged, backend, **dd,
+        )  # fmt: skip
+        self.weight_value = conv_norm(dim, dim, **dd)
+        self.fusion_proj = conv_norm(dim, dim, **dd)
         nn.init.trunc_normal_(self.rpb1, std=0.02)
         nn.init.trunc_normal_(self.rpb2, std=0.02)
 
@@ -199,6 +203,7 @@ class ContMixBlock(_DynamicBlock):
         return self._finish(identity, self.fusion_proj(mixed), self.lepe(x), self.gate(x))
 
 
+@register_notrace_module
 class DynamicConvBlock(_DynamicBlock):
     """Block of OverLoCK's focus stages: a context map makes the kernels, and travels along.
 
@@ -216,6 +221,8 @@ class DynamicConvBlock(_DynamicBlock):
         is_last: Return map and context as one tensor.
         merged: Build the large static kernel without its branches.
         backend: As in ``dynamic_neighborhood``.
+        device: Of the parameters.
+        dtype: Of the parameters.
 
     Source: Lou and Yu, OverLoCK (2025).
     """
@@ -235,35 +242,28 @@ class DynamicConvBlock(_DynamicBlock):
         is_last: bool = False,
         merged: bool = False,
         backend: str | None = None,
+        device: Any = None,
+        dtype: Any = None,
     ) -> None:
+        dd: dict[str, Any] = {"device": device, "dtype": dtype}
         context, hidden = ctx_dim // 4, int(dim * mlp_ratio)
         width = dim + context
         super().__init__(
-            dim,
-            width,
-            context,
-            hidden,
-            kernel_size,
-            smk_size,
-            num_heads,
-            ls_init_value,
-            res_scale,
-            drop_path,
-            merged,
-            backend,
-        )
+            dim, width, context, hidden, kernel_size, smk_size, num_heads, ls_init_value, res_scale,
+            drop_path, merged, backend, **dd,
+        )  # fmt: skip
         self.dim, self.is_last = dim, is_last
         if not is_first:
-            self.x_scale, self.h_scale = ChannelScale(context), ChannelScale(context)
+            self.x_scale, self.h_scale = ChannelScale(context, **dd), ChannelScale(context, **dd)
         self.is_first = is_first
         self.fusion = nn.Sequential(
-            nn.Conv2d(width, width, kernel_size=3, padding=1, groups=width),
-            nn.BatchNorm2d(width),
+            nn.Conv2d(width, width, kernel_size=3, padding=1, groups=width, **dd),
+            nn.BatchNorm2d(width, **dd),
             nn.GELU(),
-            nn.Conv2d(width, dim, kernel_size=1),
-            ResponseNorm(dim),
+            nn.Conv2d(width, dim, kernel_size=1, **dd),
+            ResponseNorm(dim, **dd),
         )
-        self.dyconv_proj = conv_norm(dim, dim)
+        self.dyconv_proj = conv_norm(dim, dim, **dd)
 
     def forward(self, x: Tensor, h_x: Tensor, h_r: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """Transform a map and its context.

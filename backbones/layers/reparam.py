@@ -1,5 +1,7 @@
 """Depthwise large-kernel convolution that trains as several dilated ones and runs as one."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -25,6 +27,8 @@ class DilatedReparam(nn.Module):
         channels: In and out.
         kernel_size: Side of the large kernel, one of ``BRANCHES``.
         merged: Build the single convolution that ``reparameterize`` leaves, for weights that were saved so.
+        device: Of the parameters.
+        dtype: Of the parameters.
 
     Raises:
         ValueError: There are no branches for the kernel size.
@@ -32,19 +36,22 @@ class DilatedReparam(nn.Module):
     Source: UniRepLKNet (Ding et al., 2024), with the branches of OverLoCK (Lou and Yu, 2025).
     """
 
-    def __init__(self, channels: int, kernel_size: int, merged: bool = False) -> None:
+    def __init__(
+        self, channels: int, kernel_size: int, merged: bool = False, device: Any = None, dtype: Any = None
+    ) -> None:
         super().__init__()
+        dd = {"device": device, "dtype": dtype}
         if kernel_size not in BRANCHES:
             raise ValueError(f"kernel_size must be one of {sorted(BRANCHES)}, got {kernel_size}: choose the nearest")
         self.kernel_size = kernel_size
-        self.lk_origin = _depthwise(channels, kernel_size, bias=merged)
+        self.lk_origin = _depthwise(channels, kernel_size, bias=merged, **dd)
         self.branches = () if merged else BRANCHES[kernel_size]
         if merged:
             return
-        self.origin_bn = nn.BatchNorm2d(channels)
+        self.origin_bn = nn.BatchNorm2d(channels, **dd)
         for size, dilation in self.branches:
-            self.add_module(f"dil_conv_k{size}_{dilation}", _depthwise(channels, size, dilation))
-            self.add_module(f"dil_bn_k{size}_{dilation}", nn.BatchNorm2d(channels))
+            self.add_module(f"dil_conv_k{size}_{dilation}", _depthwise(channels, size, dilation, **dd))
+            self.add_module(f"dil_bn_k{size}_{dilation}", nn.BatchNorm2d(channels, **dd))
 
     @property
     def is_merged(self) -> bool:
@@ -85,7 +92,8 @@ class DilatedReparam(nn.Module):
             edge = (self.kernel_size - spread.shape[-1]) // 2
             kernel += F.pad(spread, (edge,) * 4)
             bias += shift
-        merged = _depthwise(kernel.shape[0], self.kernel_size, bias=True).to(origin.weight)
+        place: dict[str, Any] = {"device": kernel.device, "dtype": origin.weight.dtype}
+        merged = _depthwise(kernel.shape[0], self.kernel_size, bias=True, **place)
         merged.weight.copy_(kernel)
         merged.bias.copy_(bias)  # type: ignore[union-attr]
         self.lk_origin = merged.eval()
@@ -96,9 +104,9 @@ class DilatedReparam(nn.Module):
         self.branches = ()
 
 
-def _depthwise(channels: int, size: int, dilation: int = 1, bias: bool = False) -> nn.Conv2d:
+def _depthwise(channels: int, size: int, dilation: int = 1, bias: bool = False, **dd: Any) -> nn.Conv2d:
     padding = dilation * (size - 1) // 2
-    return nn.Conv2d(channels, channels, size, padding=padding, dilation=dilation, groups=channels, bias=bias)
+    return nn.Conv2d(channels, channels, size, padding=padding, dilation=dilation, groups=channels, bias=bias, **dd)
 
 
 def _fuse(conv: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
@@ -129,3 +137,48 @@ def reparameterize(module: nn.Module) -> nn.Module:
         if isinstance(child, DilatedReparam):
             child.reparameterize()
     return module
+
+
+def fit_branches(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """Merge the branches of a state dict wherever the model to load it has merged ones.
+
+    Args:
+        state: With the model's keys, but for those of branches.
+        model: Any module.
+
+    Returns:
+        State dict in the model's layout.
+
+    Raises:
+        RuntimeError: The state dict is merged and the model is not, or keys of a branch are missing.
+    """
+    state = dict(state)
+    for name, module in model.named_modules():
+        if not isinstance(module, DilatedReparam):
+            continue
+        merged = f"{name}.lk_origin.bias" in state
+        if merged and not module.is_merged:
+            raise RuntimeError(
+                "the checkpoint is in the deploy layout, its large kernels have no branches: create the model with "
+                "deploy=True, or load the file that was saved before merging"
+            )
+        if module.is_merged and not merged:
+            _merge_keys(state, name, module)
+    return state
+
+
+def _merge_keys(state: dict[str, Tensor], name: str, module: DilatedReparam) -> None:
+    """Replace the keys of one module's branches by those of its single convolution."""
+    twin = DilatedReparam(module.lk_origin.weight.shape[0], module.kernel_size).eval()
+    counters = [key for key in twin.state_dict() if key.endswith("num_batches_tracked")]
+    keys = [key for key in twin.state_dict() if key not in counters]
+    missing = [f"{name}.{key}" for key in keys if f"{name}.{key}" not in state]
+    if missing:
+        raise RuntimeError(
+            f"the checkpoint has no {', '.join(missing)}: it needs all branches of a kernel to merge them"
+        )
+    twin.load_state_dict({key: state.pop(f"{name}.{key}") for key in keys}, strict=False)
+    for key in counters:
+        state.pop(f"{name}.{key}", None)
+    twin.reparameterize()
+    state.update({f"{name}.{key}": value for key, value in twin.state_dict().items()})

@@ -170,6 +170,19 @@ def test_a_block_runs_under_autocast(backend: str) -> None:
     assert block.rpb2.grad.dtype == torch.float32
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_response_norms_stand_squares_beyond_half_precision(dtype: torch.dtype) -> None:
+    norm = ResponseNorm(2)
+    nn.init.ones_(norm.gamma)
+    x = torch.full((1, 2, 64, 64), 300.0, dtype=dtype)
+    x[:, 1] = 100
+    out = norm(x)
+    assert out.dtype == dtype
+    # The norms are as 3 to 1, so that the channels grow by 1.5 and 0.5 of themselves.
+    torch.testing.assert_close(out[0, :, 0, 0].float(), torch.tensor([750.0, 150.0]), atol=0, rtol=5e-3)
+
+
+@pytest.mark.slow
 def test_a_block_compiles_whole() -> None:
     torch.manual_seed(4)
     block = ContMixBlock(16, kernel_size=5, smk_size=3, num_heads=1).eval()
