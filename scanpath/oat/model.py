@@ -86,7 +86,7 @@ class OAT(nn.Module):
         self.rows, self.columns, self.objects, self.crop = rows, columns, rows * columns, crop
         self.channels, self.trained = channels, False
         self.register_buffer("table", table.float(), persistent=False)
-        options = {"dim_feedforward": 512, "dropout": dropout}
+        options: dict[str, Any] = {"dim_feedforward": 512, "dropout": dropout}
         self.transformer_encoder = nn.TransformerEncoder(
             nn.TransformerEncoderLayer(channels, 4, **options), depth, enable_nested_tensor=False
         )
