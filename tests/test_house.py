@@ -190,6 +190,7 @@ def test_the_wheel_holds_the_rooms_and_nothing_else(tmp_path: Path) -> None:
     wanted |= {str(path.relative_to(ROOT)) for path in (ROOT / "foveate").iterdir() if path.is_file()}
     data = (
         ("vision", "data"),
+        ("backbones", "weights"),
         ("kernels/neighborhood", "tuned"),
         ("grounding", "weights"),
         ("grounding/synthetic", "data"),

@@ -87,6 +87,10 @@ class Source:
 def need(folder: Path, sources: Sequence[Source]) -> None:
     """Check that files are there.
 
+    Args:
+        folder: Where they should be.
+        sources: What is needed.
+
     Raises:
         FileNotFoundError: Some are missing; it says which, where from, and how large they are.
     """
@@ -102,6 +106,10 @@ def need(folder: Path, sources: Sequence[Source]) -> None:
 def check_md5(file: Path, wanted: str) -> None:
     """Check that an archive is the published one.
 
+    Args:
+        file: The archive.
+        wanted: Its published MD5, 32 hexadecimal digits.
+
     Raises:
         ValueError: Its MD5 is another one.
     """
@@ -112,6 +120,12 @@ def check_md5(file: Path, wanted: str) -> None:
 
 def load_mat(file: Path) -> dict[str, Any]:
     """Read a MATLAB file.
+
+    Args:
+        file: Of version 7 or older.
+
+    Returns:
+        Its variables by name.
 
     Raises:
         RuntimeError: SciPy is not installed.
@@ -131,6 +145,13 @@ def load_mat(file: Path) -> dict[str, Any]:
 
 def load_npz(file: Path, keys: Sequence[str]) -> dict[str, np.ndarray]:
     """Read the arrays of a packed data set.
+
+    Args:
+        file: An ``.npz`` file.
+        keys: Arrays to read.
+
+    Returns:
+        The arrays by name.
 
     Raises:
         ValueError: The file is damaged, or lacks an array.

@@ -9,7 +9,15 @@ _SPARE = 4  # Ids of the start, the end and padding point to rows beyond the tab
 
 
 def likeness(count: int, sigma: float) -> Tensor:
-    """Return what the cosine of two codes should be, (count, count)."""
+    """Say what the cosine of two codes should be.
+
+    Args:
+        count: Rows of the table.
+        sigma: How fast likeness falls, in rows.
+
+    Returns:
+        (count, count), 1 on the diagonal, float64.
+    """
     places = torch.arange(count, dtype=torch.float64)
     return torch.exp(-(places[:, None] - places).square() / (2 * sigma**2))
 

@@ -94,7 +94,15 @@ def split_by_picture(
 
 
 def encode_trials(model: OAT, trials: Sequence[SearchTrial]) -> tuple[Tensor, Tensor]:
-    """Return targets (trials,) and padded paths (trials, steps) with start and end."""
+    """Write trials as ids.
+
+    Args:
+        model: Whose ids they are.
+        trials: At least one.
+
+    Returns:
+        Targets (trials,), and paths (trials, steps) with start and end, padded.
+    """
     longest = max(len(trial.objects) for trial in trials) + 2
     ids = torch.full((len(trials), longest), model.padding)
     for row, trial in zip(ids, trials, strict=True):
