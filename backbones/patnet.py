@@ -1,117 +1,33 @@
 """PATNet: partial convolution on some channels, visual attention on the others (arXiv 2503.03148, AAAI 2026)."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from importlib.resources import files
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from timm.layers import DropPath, SelectAdaptivePool2d, calculate_drop_path_rates, trunc_normal_
-from timm.models import build_model_with_cfg, checkpoint_seq, generate_default_cfgs, register_model
+from timm.layers import SelectAdaptivePool2d, calculate_drop_path_rates, trunc_normal_
+from timm.models import (
+    build_model_with_cfg,
+    generate_default_cfgs,
+    register_model,
+    register_model_deprecations,
+)
 from torch import Tensor, nn
 
-from foveate.backbones.patnet_mixers import PartialMixer, SpatialGate
+from foveate.backbones.checkpoint import fit_state, take_indices
+from foveate.backbones.patnet_mixers import Block, PatchEmbed, PatchMerging, Stage, relu
 
 __all__ = ["PATNet"]
 
 
-class Block(nn.Module):
-    """Partial mixer and a two-layer perceptron; one residual, or two in the stage that attends.
-
-    Args:
-        dim: Channels.
-        kind: Kind of the mixer.
-        two_residuals: Whether mixer and perceptron have a residual each.
-        spatial: Whether PAT_sp ends the perceptron.
-        drop_path: Rate of dropped branches.
-        layer_scale: Start value of a scale a channel; 0 for none.
-    """
-
-    def __init__(
-        self,
-        dim: int,
-        kind: str,
-        two_residuals: bool,
-        n_div: int = 4,
-        mlp_ratio: float = 2.0,
-        spatial: bool = True,
-        heads: int = 4,
-        attn_drop: float = 0.1,
-        drop_path: float = 0.0,
-        layer_scale: float = 0.0,
-        act_layer: type[nn.Module] = nn.ReLU,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__()
-        dd = {"device": device, "dtype": dtype}
-        hidden = int(dim * mlp_ratio)
-        self.two_residuals = two_residuals
-        self.spatial_mixing = PartialMixer(dim, kind, n_div, heads, attn_drop, **dd)
-        layers = [
-            nn.Conv2d(dim, hidden, 1, bias=False, **dd),
-            nn.BatchNorm2d(hidden, **dd),
-            act_layer(),
-            nn.Conv2d(hidden, dim, 1, bias=False, **dd),
-        ]
-        self.mlp = nn.Sequential(*layers, *([SpatialGate(dim, **dd)] if spatial else []))
-        self.drop_path = DropPath(drop_path) if drop_path > 0 else nn.Identity()
-        self.layer_scale = nn.Parameter(torch.full((dim,), layer_scale, **dd)) if layer_scale > 0 else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Process (batch, dim, height, width)."""
-        mixed = self.spatial_mixing(x)
-        if self.two_residuals:
-            x = mixed = x + mixed
-        branch = self.mlp(mixed)
-        if self.layer_scale is not None:
-            branch = branch * self.layer_scale[:, None, None]
-        return x + self.drop_path(branch)
-
-
-class Stage(nn.Module):
-    """Blocks of one resolution."""
-
-    def __init__(self, blocks: Sequence[nn.Module]) -> None:
-        super().__init__()
-        self.blocks = nn.Sequential(*blocks)
-        self.grad_checkpointing = False
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Process (batch, dim, height, width)."""
-        if self.grad_checkpointing and not torch.jit.is_scripting():  # type: ignore[attr-defined]
-            return checkpoint_seq(self.blocks, x)
-        return self.blocks(x)
-
-
-class PatchEmbed(nn.Module):
-    """Cut the picture into patches of 4 by 4 pixels."""
-
-    def __init__(self, in_chans: int, dim: int, device: Any = None, dtype: Any = None) -> None:
-        super().__init__()
-        self.proj = nn.Conv2d(in_chans, dim, 4, 4, bias=False, device=device, dtype=dtype)
-        self.norm = nn.BatchNorm2d(dim, device=device, dtype=dtype)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Embed (batch, in_chans, height, width)."""
-        return self.norm(self.proj(x))
-
-
-class PatchMerging(nn.Module):
-    """Halve the resolution and double the channels."""
-
-    def __init__(self, dim: int, device: Any = None, dtype: Any = None) -> None:
-        super().__init__()
-        self.reduction = nn.Conv2d(dim, 2 * dim, 2, 2, bias=False, device=device, dtype=dtype)
-        self.norm = nn.BatchNorm2d(2 * dim, device=device, dtype=dtype)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Merge (batch, dim, height, width)."""
-        return self.norm(self.reduction(x))
-
-
 class PATNet(nn.Module):
     """Partial attention network.
+
+    ``timm.utils.reparameterize_model(model)`` returns a copy for inference, without the norms that convolutions can
+    take in, and with PAT_sp's convolution merged as in the paper.
 
     Args:
         in_chans: Channels of the picture.
@@ -131,8 +47,15 @@ class PATNet(nn.Module):
         drop_rate: Dropout before the classifier.
         drop_path_rate: Rate of dropped branches in the last block.
         layer_scale: Start value of scales a channel; 0 for none.
+        out_norms: Norm the map of every stage, each with a norm of its own, as the authors' dense predictors do, in
+            place of the projection before the classifier.
+        device: Of the parameters.
+        dtype: Of the parameters.
 
-    Source: arXiv 2503.03148; the last stage's two residuals follow the authors' code.
+    Source:
+        Huang et al., "Partial Channel Network" (arXiv 2502.01303) and arXiv 2503.03148. Where paper and code differ,
+        numbers are those of the authors' code: the last stage has two residuals, and four heads. Sizes that 32 does
+        not divide lose their last rows and columns, as there; sides below 32 pixels are filled up with zeros.
     """
 
     def __init__(
@@ -149,17 +72,18 @@ class PATNet(nn.Module):
         spatial_attn: bool = True,
         heads: int = 4,
         attn_drop: float = 0.1,
-        act_layer: type[nn.Module] = nn.ReLU,
+        act_layer: Callable[..., nn.Module] = relu,
         head_dim: int = 1280,
         drop_rate: float = 0.0,
         drop_path_rate: float = 0.0,
         layer_scale: float = 0.0,
+        out_norms: bool = False,
         device: Any = None,
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        dd = {"device": device, "dtype": dtype}
-        self.num_classes, self.global_pool, self.drop_rate = num_classes, global_pool, drop_rate
+        dd: dict[str, Any] = {"device": device, "dtype": dtype}
+        self.num_classes, self.drop_rate, self.out_norms = num_classes, drop_rate, out_norms
         self.grad_checkpointing = False
         self.patch_embed = PatchEmbed(in_chans, dim, **dd)
         last_attn = channel_attn if last_attn is None else last_attn
@@ -181,21 +105,23 @@ class PATNet(nn.Module):
             )
         self.stages = nn.Sequential(*stages)
         self.num_features = dim * 2 ** (len(depths) - 1)
-        self.head_hidden_size = head_dim
-        self.pool = SelectAdaptivePool2d(pool_type=global_pool)
-        self.avgpool_pre_head = nn.Sequential(
-            nn.Identity(), nn.Conv2d(self.num_features, head_dim, 1, bias=False, **dd), act_layer()
-        )
-        self.head = nn.Linear(head_dim, num_classes, **dd) if num_classes > 0 else nn.Identity()
+        self.head_hidden_size = self.num_features if out_norms else head_dim
+        dims = [info["num_chs"] for info in self.feature_info]
+        self.norms = nn.ModuleList(nn.BatchNorm2d(dim, **dd) if out_norms else nn.Identity() for dim in dims)
+        projection = [nn.Identity(), nn.Conv2d(self.num_features, head_dim, 1, bias=False, **dd), act_layer()]
+        self.avgpool_pre_head = nn.Sequential(*([] if out_norms else projection))
+        self._set_head(global_pool, **dd)
         self.apply(_init)
 
     @torch.jit.ignore
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
         """Say which parameters form a layer, for layer-wise learning rates."""
-        blocks = (
-            r"^stages\.(\d+)" if coarse else [(r"^stages\.(\d+)\.blocks\.(\d+)", None), (r"^stages\.(\d+)\.[rn]", (0,))]
-        )
-        return {"stem": r"^patch_embed", "blocks": blocks}
+        fine = [
+            (r"^stages\.(\d+)\.blocks\.(\d+)", None),
+            (r"^stages\.(\d+)\.(?:reduction|norm)", (0,)),
+            (r"^(?:norms|avgpool_pre_head)", (99999,)),
+        ]
+        return {"stem": r"^patch_embed", "blocks": r"^stages\.(\d+)" if coarse else fine}
 
     @torch.jit.ignore
     def no_weight_decay(self) -> set[str]:
@@ -223,12 +149,20 @@ class PATNet(nn.Module):
             global_pool: New kind of pooling; None keeps the old.
         """
         self.num_classes = num_classes
-        if global_pool is not None:
-            self.global_pool = global_pool
-            self.pool = SelectAdaptivePool2d(pool_type=global_pool)
         weight = next(self.parameters())
-        dd: dict[str, Any] = {"device": weight.device, "dtype": weight.dtype}
-        self.head = nn.Linear(self.head_hidden_size, num_classes, **dd) if num_classes > 0 else nn.Identity()
+        self._set_head(self.global_pool if global_pool is None else global_pool, weight.device, weight.dtype)
+
+    def _set_head(self, global_pool: str, device: Any, dtype: Any) -> None:
+        self.global_pool = global_pool
+        self.pool = SelectAdaptivePool2d(pool_type=global_pool)
+        if self.pool.feat_mult() != 1:
+            raise ValueError(
+                f"global_pool must keep the number of channels (avg, max, avgmax or ''), got {global_pool!r}"
+            )
+        self.head: nn.Module = nn.Identity()
+        if self.num_classes > 0:
+            self.head = nn.Linear(self.head_hidden_size, self.num_classes, device=device, dtype=dtype)
+            _init(self.head)
 
     def forward_intermediates(
         self,
@@ -244,49 +178,60 @@ class PATNet(nn.Module):
         Args:
             x: (batch, in_chans, height, width).
             indices: Stages to take; an int takes the last so many, None all.
-            norm: Kept for timm's interface; there is no final norm.
+            norm: Kept for timm's interface; features are normed where ``out_norms`` is.
             stop_early: Whether to stop after the last stage wanted.
             output_fmt: Only "NCHW".
             intermediates_only: Whether to leave the final features out.
 
+        Returns:
+            Features of the stages wanted; unless ``intermediates_only``, final ones before them.
+
         Raises:
-            ValueError: ``output_fmt`` is another one.
+            ValueError: ``output_fmt`` is another one, or a stage does not exist.
         """
         if output_fmt != "NCHW":
             raise ValueError(f"output_fmt must be NCHW, got {output_fmt!r}: permute the result for another order")
-        wanted, last = _indices(len(self.feature_info), indices)
+        count = (len(self.stages) + 1) // 2
+        wanted, last = take_indices(count, indices)
         features = []
         x = self.patch_embed(x)
-        stages = self.stages[: 2 * last + 1] if stop_early else self.stages
-        for number, stage in enumerate(stages):
-            x = stage(x)
-            if number % 2 == 0 and number // 2 in wanted:
-                features.append(x)
-        return features if intermediates_only else (x, features)
+        for number in range(last + 1 if stop_early else count):
+            x = self._stage(x, number)
+            if number in wanted:
+                features.append(self.norms[number](x))
+        return features if intermediates_only else (self.norms[number](x), features)
+
+    def _stage(self, x: Tensor, number: int) -> Tensor:
+        """Bring the map of one stage to the resolution of the next, and process it there."""
+        return self.stages[2 * number](self.stages[2 * number - 1](x) if number else x)
 
     def prune_intermediate_layers(
         self, indices: int | list[int] | None = 1, prune_norm: bool = False, prune_head: bool = True
     ) -> list[int]:
-        """Drop the stages after the last one wanted, and the head.
+        """Drop the stages after the last one wanted, the norms of maps that are not, and the head.
 
         Args:
             indices: Stages that stay of use.
             prune_norm: Kept for timm's interface.
-            prune_head: Whether the classifier goes.
+            prune_head: Whether the classifier goes; it does when the last stage goes.
 
         Returns:
             The stages as a list of numbers.
         """
-        wanted, last = _indices(len(self.feature_info), indices)
+        count = (len(self.stages) + 1) // 2
+        wanted, last = take_indices(count, indices)
+        kept = [norm if number in wanted else nn.Identity() for number, norm in enumerate(self.norms)]
+        self.norms = nn.ModuleList(kept[: last + 1])
         self.stages = self.stages[: 2 * last + 1]
-        if prune_head:
+        if prune_head or last < count - 1:
+            self.num_features = self.head_hidden_size = self.feature_info[last]["num_chs"]
+            self.avgpool_pre_head = nn.Sequential()
             self.reset_classifier(0, "")
-            self.avgpool_pre_head = nn.Sequential(nn.Identity(), nn.Identity(), nn.Identity())
         return wanted
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Return the last stage's map, (batch, num_features, height / 32, width / 32)."""
-        return self.stages(self.patch_embed(x))
+        return self.norms[-1](self.stages(self.patch_embed(x)))
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
         """Pool and classify a map.
@@ -294,12 +239,16 @@ class PATNet(nn.Module):
         Args:
             x: From ``forward_features``.
             pre_logits: Whether to stop before the classifier.
+
+        Returns:
+            (batch, num_classes), or (batch, num_classes, height, width) where nothing is pooled; ``head_hidden_size``
+            in place of classes with ``pre_logits`` and where there are none.
         """
-        x = self.avgpool_pre_head(self.pool(x) if self.global_pool else x)
-        if not self.global_pool:
+        x = self.avgpool_pre_head(self.pool(x))
+        x = F.dropout(x.flatten(1) if self.global_pool else x, self.drop_rate, self.training)
+        if pre_logits:
             return x
-        x = F.dropout(x.flatten(1), self.drop_rate, self.training)
-        return x if pre_logits else self.head(x)
+        return self.head(x) if self.global_pool else self.head(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Classify pictures, (batch, in_chans, height, width)."""
@@ -314,28 +263,49 @@ def _init(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def _indices(count: int, indices: int | list[int] | None) -> tuple[list[int], int]:
-    """Normalise a choice of stages to sorted-as-given numbers, and the last of them."""
-    if indices is None:
-        wanted = list(range(count))
-    elif isinstance(indices, int):
-        wanted = list(range(count - indices, count))
-    else:
-        wanted = [i % count if -count <= i < count else i for i in indices]
-    if any(not 0 <= i < count for i in wanted):
-        raise ValueError(f"stages must lie in 0 to {count - 1}, got {indices}")
-    return wanted, max(wanted)
+def _filter(state: Mapping[str, Any], model: PATNet) -> dict[str, Tensor]:
+    """Take official keys as they are; a classifier's weights start a dense predictor with norms of its own."""
+
+    def rename(found: dict[str, Tensor]) -> dict[str, Tensor]:
+        own = model.state_dict()
+        theirs, ours = _arguments(found), _arguments(own)
+        if theirs != ours and theirs["dim"]:
+            raise RuntimeError(f"the checkpoint is of a PATNet with {theirs}, and this model has {ours}: create it so")
+        found = {re.sub(r"^norm(\d)\.", lambda match: f"norms.{int(match[1]) // 2}.", key): found[key] for key in found}
+        has_norms = any(key.startswith("norms.") for key in found)
+        if has_norms and not model.out_norms:
+            raise RuntimeError(
+                "the checkpoint has a norm for each stage (norm0, norm2, ...), as dense predictors do: create the "
+                "model with out_norms=True, and features_only=True or num_classes=0"
+            )
+        if has_norms or not model.out_norms:
+            return found
+        head = ("avgpool_pre_head.", "head.")
+        fresh = {key: value for key, value in own.items() if key.startswith("norms.")}
+        return {key: value for key, value in found.items() if not key.startswith(head)} | fresh
+
+    return fit_state(state, model, rename=rename)
 
 
-def _filter(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """Take official keys as they are, out of the wrappers they may come in."""
-    for wrapper in ("state_dict", "model"):
-        state = state.get(wrapper, state)  # type: ignore[assignment]
-    return {key.removeprefix("module.").removeprefix("model."): value for key, value in state.items()}
-
-
-def _cfg(**kwargs: Any) -> dict[str, Any]:
+def _arguments(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Say which of ``PATNet``'s arguments the keys and shapes of weights imply."""
+    blocks = {match.groups() for key in state if (match := re.match(r"stages\.(\d+)\.blocks\.(\d+)\.", key))}
+    stages = [stage for stage, _ in blocks]
+    width = state.get("patch_embed.proj.weight")
+    tables = [value.shape[0] for key, value in state.items() if key.endswith("lookup_table_bias")]
     return {
+        "dim": None if width is None else width.shape[0],
+        "depths": tuple(stages.count(stage) for stage in sorted({*stages}, key=int)),
+        "channel_attn": any(".attn.cfc1." in key for key in state),
+        "spatial_attn": any(".conv_attn." in key for key in state),
+        "heads": tables[0] if tables else None,
+    }
+
+
+def _cfg() -> dict[str, Any]:
+    return {
+        # The authors have published no weights at a place that lasts: give a file.
+        "url": "",
         "num_classes": 1000,
         "input_size": (3, 224, 224),
         "pool_size": (7, 7),
@@ -348,12 +318,24 @@ def _cfg(**kwargs: Any) -> dict[str, Any]:
         "license": "mit",
         "paper_ids": "arXiv:2503.03148",
         "origin_url": "https://github.com/haiduo/PartialNet",
-        **kwargs,
     }
 
 
 _NAMES = ("t0", "t1", "t2", "s", "m", "l", "t0_2264", "t1_2264", "screen")
-default_cfgs = generate_default_cfgs({f"patnet_{name}.untrained": _cfg() for name in _NAMES})
+_EYE = {
+    **_cfg(),
+    # Comes with the package. The pictures it has seen are ImageNet's: for research only.
+    "file": str(files("foveate.backbones") / "weights" / "patnet_t1.tin200.safetensors"),
+    "num_classes": 200,
+    "input_size": (3, 128, 128),
+    "pool_size": (4, 4),
+    "crop_pct": 1.0,
+    "interpolation": "bilinear",
+    "license": "research-only",
+}
+default_cfgs = generate_default_cfgs(
+    {**{f"patnet_{name}.untrained": _cfg() for name in _NAMES}, "patnet_eye.tin200": _EYE}
+)
 
 
 def _create(variant: str, pretrained: bool = False, **kwargs: Any) -> PATNet:
@@ -436,3 +418,16 @@ def patnet_screen(pretrained: bool = False, **kwargs: Any) -> PATNet:
         "attn_drop": 0.0,
     }
     return _create("patnet_screen", pretrained, **{**arguments, **kwargs})
+
+
+# The name of the authors' repository; timm says on use which name is current.
+register_model_deprecations(
+    __name__, {f"partialnet_{name}": f"patnet_{name}" for name in ("t0", "t1", "t2", "s", "m", "l")}
+)
+
+
+@register_model
+def patnet_eye(pretrained: bool = False, **kwargs: Any) -> PATNet:
+    """PATNet-T1 for small pictures, with weights in the package: the eye of the scanpath models."""
+    arguments = {"dim": 48, "depths": (1, 2, 8, 2), "act_layer": nn.GELU}
+    return _create("patnet_eye", pretrained, **{**arguments, **kwargs})

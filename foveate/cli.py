@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import foveate
-from foveate import cli_bench, cli_eval, cli_point
+from foveate import cli_bench, cli_eval, cli_models, cli_point
 from foveate.console import FAILED, OK, USAGE, Parser, UsageError, complain, say, whole_number
 from foveate.errors import sentence
 
@@ -33,9 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     cli_point.add_parser(verbs)
     cli_eval.add_parser(verbs)
     cli_bench.add_parser(verbs)
-    models = verbs.add_parser("models", help="list the models, their size, licence and whether the weights are here")
-    models.add_argument("--json", action="store_true", help="print JSON")
-    models.set_defaults(run=run_models)
+    cli_models.add_parser(verbs)
     doctor = verbs.add_parser("doctor", help="say what this machine has and what is missing")
     doctor.add_argument("--json", action="store_true", help="print JSON")
     doctor.set_defaults(run=run_doctor)
@@ -45,29 +43,6 @@ def build_parser() -> argparse.ArgumentParser:
     demo.add_argument("--model", default="foveate-point-s", help="name or weights file (default %(default)s)")
     demo.set_defaults(run=run_demo)
     return parser
-
-
-def run_models(args: argparse.Namespace) -> int:
-    """Print the table of models.
-
-    Args:
-        args: With ``json``.
-
-    Returns:
-        Exit code.
-    """
-    from foveate.grounding.catalog import MODELS
-
-    rows = [entry.to_dict() for entry in MODELS]
-    if args.json:
-        say(json.dumps(rows, indent=2))
-        return OK
-    say(f"{'name':18} {'task':8} {'parameters':>10} {'file':>9}  {'licence':11} weights")
-    for row in rows:
-        size = f"{row['megabytes']:.1f} MB" if row["megabytes"] else "-"
-        count = f"{row['parameters'] / 1e6:.1f} M" if row["parameters"] else "-"
-        say(f"{row['name']:18} {row['task']:8} {count:>10} {size:>9}  {row['licence']:11} {row['weights']}")
-    return OK
 
 
 def run_doctor(args: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from foveate.errors import sentence
 from foveate.vision import EXAMPLES
 
 HEAVY = ("torch", "timm", "cv2", "gradio", "transformers", "numpy", "PIL")
-VERBS = ("point", "eval", "models", "doctor", "demo")
+VERBS = ("point", "eval", "bench", "models", "doctor", "demo")
 
 
 @pytest.mark.parametrize(
@@ -58,16 +58,6 @@ def test_the_examples_of_help_parse(capsys: pytest.CaptureFixture[str]) -> None:
         assert build_parser().parse_args(words).verb == words[0]
 
 
-def test_models_as_table_and_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["models"]) == 0
-    assert "foveate-point-s" in capsys.readouterr().out
-    assert main(["models", "--json"]) == 0
-    (row,) = json.loads(capsys.readouterr().out)
-    assert row["name"] == "foveate-point-s"
-    assert row["licence"] == "Apache-2.0"
-    assert row["weights"] in ("packaged", "missing")
-
-
 def test_doctor_says_what_is_there_and_fails_when_pointing_cannot_work(capsys: pytest.CaptureFixture[str]) -> None:
     code = main(["doctor", "--json"])
     findings = {finding["name"]: finding for finding in json.loads(capsys.readouterr().out)}
@@ -100,7 +90,7 @@ def test_an_interrupt_ends_quietly(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     def interrupt(_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("foveate.cli.run_models", interrupt)
+    monkeypatch.setattr("foveate.cli_models.run", interrupt)
     assert main(["models"]) == 130
     assert capsys.readouterr().err == "foveate: stopped\n"
 
