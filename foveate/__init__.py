@@ -1,4 +1,4 @@
-"""foveate: machines that look. Pointing on screens, attention backbones for timm."""
+"""foveate: machines that look. Pointing on screens, attention backbones for timm, scanpaths."""
 
 import importlib
 from pathlib import Path
@@ -9,7 +9,18 @@ if TYPE_CHECKING:
     from foveate.grounding.pointing import Pointer, Pointing, point
 
 __version__ = "0.1.0"
-__all__ = ["Pointer", "Pointing", "__version__", "backbones", "demos", "grounding", "kernels", "point", "scanpath", "vision"]
+__all__ = [
+    "Pointer",
+    "Pointing",
+    "__version__",
+    "backbones",
+    "demos",
+    "grounding",
+    "kernels",
+    "point",
+    "scanpath",
+    "vision",
+]
 
 _ROOMS = ("kernels", "vision", "backbones", "grounding", "scanpath", "demos")
 _POINTING = ("point", "Pointer", "Pointing")
