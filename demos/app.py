@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import gradio as gr
 
 _TITLE = """# foveate
-Say what to click on a screenshot. The model runs on this machine, and nothing leaves it."""
+Say what to click on a screenshot, or see where an eye would rest. Models run on this machine, and nothing leaves it."""
 _CSS = """
 .gradio-container > main { width: 100%; max-width: 1480px; margin: 0 auto; }
 #click { min-height: 4.5em; }
@@ -37,11 +37,14 @@ def build(model: str = "foveate-point-s") -> "gr.Blocks":
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     import gradio as gr
 
-    from foveate.demos.point import add_page
+    from foveate.demos import point, scanpath
 
     with gr.Blocks(title="foveate", analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as app:
         gr.Markdown(_TITLE)
-        add_page(pointer)
+        with gr.Tab("Point"):
+            point.add_page(pointer)
+        with gr.Tab("Scanpath"):
+            scanpath.add_page()
     return app
 
 

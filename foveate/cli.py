@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import foveate
-from foveate import cli_bench, cli_eval, cli_models, cli_point
+from foveate import cli_bench, cli_eval, cli_models, cli_point, cli_scanpath
 from foveate.console import FAILED, OK, USAGE, Parser, UsageError, complain, say, whole_number
 from foveate.errors import sentence
 
@@ -16,6 +16,7 @@ _EXAMPLES = """examples:
   foveate point shot.png "save the file"            one picture, one sentence
   foveate point shots/ "close" --out clicks         every picture of a folder
   foveate point shot.png --instructions tasks.txt   many sentences, the picture is read once
+  foveate scanpath photo.jpg                        where an eye would rest, in order
   foveate demo                                      the same as a web page
 """
 
@@ -31,6 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"foveate {foveate.__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", dest="verb", required=True)
     cli_point.add_parser(verbs)
+    cli_scanpath.add_parser(verbs)
     cli_eval.add_parser(verbs)
     cli_bench.add_parser(verbs)
     cli_models.add_parser(verbs)

@@ -1,10 +1,20 @@
-"""``foveate eval grounding``: how often the click lands in the box, beside trivial baselines."""
+"""``foveate eval``: how often the click lands in the box, or how alike scanpaths are, beside trivial baselines."""
 
 import argparse
 from pathlib import Path
 from typing import Any
 
+from foveate.cli_scanpath import DEFAULT, load_looker
 from foveate.console import FAILED, OK, UsageError, add_model_options, complain, load_pointer, say, whole_number
+
+# Data sets of gaze and what they are.
+GAZE = {
+    "mit1003": "1003 photographs, free viewing",
+    "osie": "700 pictures with objects, free viewing",
+    "capmit1003": "MIT1003, clicks of people who describe it",
+    "cocosearch": "COCO photographs, search for one of 18 things",
+    "folder": "pictures of your own, with a table of fixations",
+}
 
 
 def add_parser(verbs: Any) -> None:
@@ -27,6 +37,27 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("--limit", type=whole_number(1), metavar="N", help="the first N samples only")
     add_model_options(parser)
     parser.set_defaults(run=run)
+    for name, text in GAZE.items():
+        _add_gaze(suites, name, text)
+
+
+def _add_gaze(suites: Any, name: str, text: str) -> None:
+    parser = suites.add_parser(
+        name,
+        help=f"scanpaths of people on {text}",
+        description=f"Compare a model's scanpaths with those of people on {text}: ScanMatch, SBTDE, sequence score "
+        "and string edit distance, with standard errors over pictures, beside what is trivial and other people.",
+    )
+    add = parser.add_argument
+    add("--data", required=True, metavar="DIR", help="folder of the data set as it was published")
+    add("--model", default=DEFAULT, metavar="NAME", help="scanpath model (default %(default)s)")
+    add("--device", metavar="NAME", help="cpu, cuda, cuda:1 ... (default: cuda if there is one)")
+    add("--n", type=whole_number(1), metavar="N", help="fixations of each path (default: the median of people's)")
+    add("--seed", type=whole_number(0), default=0, metavar="S", help="of all random numbers (default %(default)s)")
+    add("--tell-task", action="store_true", help="tell the model what people looked for")
+    add("--json", metavar="FILE", help="write the result here")
+    add("--limit", type=whole_number(1), metavar="N", help="the first N pictures only")
+    parser.set_defaults(run=run_gaze, dataset=name)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,8 +78,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--resume needs --json FILE: answers so far are kept beside that file")
     if not Path(args.images).is_dir():
         raise UsageError(f"--images {args.images} is no folder: give the folder that holds the annotated pictures")
-    if args.json is not None and (Path(args.json).is_dir() or not Path(args.json).resolve().parent.is_dir()):
-        raise UsageError(f"--json {args.json} must name a file in a folder that exists: make the folder first")
+    _check_json(args.json)
     try:
         samples = load_samples(args.annotations)[: args.limit]
     except ValueError as error:
@@ -67,3 +97,51 @@ def run(args: argparse.Namespace) -> int:
     if report.failures:
         complain(f"{len(report.failures)} pictures failed, and their samples count as misses")
     return FAILED if report.failures else OK
+
+
+def run_gaze(args: argparse.Namespace) -> int:
+    """Compare scanpaths with those of people, print the ladder, write the result file.
+
+    Args:
+        args: As ``add_parser`` describes them.
+
+    Returns:
+        Exit code: 1 when pictures failed.
+
+    Raises:
+        UsageError: The options cannot be used.
+    """
+    if not Path(args.data).is_dir():
+        raise UsageError(f"--data {args.data} is no folder: give the folder that holds {args.dataset}")
+    _check_json(args.json)
+    from tqdm import tqdm
+
+    from foveate.scanpath.datasets import open_dataset
+    from foveate.scanpath.evaluate import evaluate, format_report, write_report
+
+    model = load_looker(args.model, args.device)
+    viewings = open_dataset(args.dataset, args.data).viewings[: args.limit]
+    with tqdm(total=len(viewings), unit="picture", disable=None, leave=False) as bar:
+        report = evaluate(
+            model,
+            viewings,
+            dataset=args.dataset,
+            count=args.n,
+            seed=args.seed,
+            with_task=args.tell_task,
+            progress=bar.update,
+        )
+    say(format_report(report))
+    if args.json:
+        write_report(report, args.json)
+        say(f"result -> {args.json}")
+    for failure in report.failures:
+        complain(failure)
+    if report.failures:
+        complain(f"{len(report.failures)} of {len(viewings)} pictures failed and are left out")
+    return FAILED if report.failures else OK
+
+
+def _check_json(file: str | None) -> None:
+    if file is not None and (Path(file).is_dir() or not Path(file).resolve().parent.is_dir()):
+        raise UsageError(f"--json {file} must name a file in a folder that exists: make the folder first")

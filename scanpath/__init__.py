@@ -1,14 +1,35 @@
 """From a picture to fixations, and measures of them. The room itself can be called: ``foveate.scanpath(image)``."""
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from foveate.scanpath.fixations import Fixation, Scanpath, ViewingGeometry
+    from foveate.scanpath.predicting import MODELS, load_model, predict, save_scanpath
 
-__all__ = ["Fixation", "Scanpath", "ViewingGeometry"]
+__all__ = ["MODELS", "Fixation", "Scanpath", "ViewingGeometry", "load_model", "predict", "save_scanpath"]
 
-_PLACES = {"Fixation": "fixations", "Scanpath": "fixations", "ViewingGeometry": "fixations"}
+_PLACES = {
+    "Fixation": "fixations",
+    "Scanpath": "fixations",
+    "ViewingGeometry": "fixations",
+    "MODELS": "predicting",
+    "load_model": "predicting",
+    "predict": "predicting",
+    "save_scanpath": "predicting",
+}
+
+
+class _Room(ModuleType):
+    """A module that can be called."""
+
+    def __call__(self, image: Any, **options: Any) -> "Scanpath":
+        """Say where an eye would rest on a picture; see ``predicting.predict``."""
+        from foveate.scanpath.predicting import predict
+
+        return predict(image, **options)
 
 
 def __getattr__(name: str) -> Any:
@@ -16,3 +37,6 @@ def __getattr__(name: str) -> Any:
     if name in _PLACES:
         return getattr(importlib.import_module(f"foveate.scanpath.{_PLACES[name]}"), name)
     raise AttributeError(f"module 'foveate.scanpath' has no attribute {name!r}: it has {', '.join(__all__)}")
+
+
+sys.modules[__name__].__class__ = _Room

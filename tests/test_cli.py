@@ -14,12 +14,20 @@ from foveate.errors import sentence
 from foveate.vision import EXAMPLES
 
 HEAVY = ("torch", "timm", "cv2", "gradio", "transformers", "numpy", "PIL")
-VERBS = ("point", "eval", "bench", "models", "doctor", "demo")
+VERBS = ("point", "scanpath", "eval", "bench", "models", "doctor", "demo")
 
 
 @pytest.mark.parametrize(
     "words",
-    [["--help"], ["--version"], *([verb, "--help"] for verb in VERBS), ["eval", "grounding", "--help"], ["models"], []],
+    [
+        ["--help"],
+        ["--version"],
+        *([verb, "--help"] for verb in VERBS),
+        ["eval", "grounding", "--help"],
+        ["eval", "osie", "--help"],
+        ["models"],
+        [],
+    ],
     ids=" ".join,
 )
 def test_help_imports_nothing_heavy(words: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Marks on pictures: points, boxes and heatmaps, readable on dark and light, safe for colour-blind eyes."""
+"""Marks on pictures: points, boxes, heatmaps and scanpaths, readable on dark and light, safe for colour-blind eyes."""
 
 from typing import TypeVar
 
@@ -13,6 +13,8 @@ Color = tuple[int, int, int]
 # Orange and blue stay apart for every common kind of colour blindness (Okabe and Ito 2008).
 ORANGE, BLUE = (230, 159, 0), (0, 114, 178)
 _DARK, _LIGHT = (20, 20, 20), (255, 255, 255)
+# A fixation of this many seconds gets a circle of the usual size.
+_USUAL = 0.25
 # Anchors of a map from dark blue over grey to yellow whose lightness rises evenly, like cividis.
 _HEAT = np.array([(0, 32, 76), (45, 67, 108), (99, 102, 112), (150, 142, 118), (207, 187, 105), (255, 233, 69)], float)
 
@@ -100,6 +102,56 @@ def draw_heatmap(
     colors = np.stack([np.interp(steps, range(len(_HEAT)), _HEAT[:, channel]) for channel in range(3)], -1)
     mixed = np.asarray(image) * (1 - strength * share) + colors * strength * share
     return _close(picture, Image.fromarray(np.rint(mixed).astype(np.uint8)))
+
+
+def draw_scanpath(picture: Picture, points: np.ndarray, durations: np.ndarray | None = None) -> Picture:
+    """Draw fixations as numbered circles, joined by lines; the first is orange, the others are blue.
+
+    Args:
+        picture: PIL image, or (height, width, 3) uint8 array.
+        points: (fixations, 2): x and y in pixels.
+        durations: (fixations,) seconds: the longer, the larger the circle in area; None draws all alike.
+
+    Returns:
+        A new picture of the kind that came.
+
+    Raises:
+        ValueError: Shapes do not match, a number is not finite, or a duration is below 0.
+    """
+    places = np.asarray(points, dtype=np.float64)
+    if places.ndim != 2 or places.shape[1] != 2 or len(places) == 0 or not np.isfinite(places).all():
+        raise ValueError(f"points must be (fixations, 2), finite, at least one, got shape {places.shape}")
+    seconds = np.full(len(places), _USUAL) if durations is None else np.asarray(durations, dtype=np.float64)
+    if seconds.shape != (len(places),) or not np.isfinite(seconds).all() or seconds.min() < 0:
+        raise ValueError(f"durations must be {len(places)} finite numbers, 0 or more, got shape {seconds.shape}")
+    image = _open(picture)
+    unit = _unit(image)
+    # On a small picture circles must leave something of it to see.
+    usual = min(13 * unit, min(image.size) / 8)
+    radii = usual * np.sqrt(np.clip(seconds / _USUAL, 0.3, 4))
+    for ink, width in ((_DARK, 5), (_LIGHT, 3.5), (BLUE, 2)):
+        line = [tuple(place) for place in places.tolist()]
+        ImageDraw.Draw(image).line(line, fill=ink, width=max(1, round(width * unit)), joint="curve")
+    # The last first: where circles overlap, the earlier one stays whole.
+    for number in range(len(places), 0, -1):
+        image = _draw_fixation(image, places[number - 1], float(radii[number - 1]), number)
+    return _close(picture, image)
+
+
+def _draw_fixation(image: Image.Image, place: np.ndarray, radius: float, number: int) -> Image.Image:
+    """Lay a circle that can be seen through over the picture, with rims and its number."""
+    layer, unit = Image.new("RGBA", image.size), _unit(image)
+    pen, color = ImageDraw.Draw(layer), ORANGE if number == 1 else BLUE
+    x, y = (float(v) for v in place)
+    for ink, width in ((_DARK, 2.5), (_LIGHT, 1.5)):
+        grown = radius + width * unit
+        pen.ellipse((x - grown, y - grown, x + grown, y + grown), fill=(*ink, 255))
+    # Drawing replaces what lies under it in the layer: here the picture shows through again.
+    pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(*color, 190))
+    font = ImageFont.load_default(size=max(7, min(1.15 * radius, 13 * unit)))
+    ink = _DARK if number == 1 else _LIGHT
+    pen.text((x, y), str(number), font=font, fill=(*ink, 255), anchor="mm")
+    return Image.alpha_composite(image.convert("RGBA"), layer).convert("RGB")
 
 
 def _open(picture: Image.Image | np.ndarray) -> Image.Image:

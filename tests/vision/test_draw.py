@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from foveate.vision import Box, Point, draw_box, draw_heatmap, draw_point
+from foveate.vision import Box, Point, draw_box, draw_heatmap, draw_point, draw_scanpath
 
 MARKS = {
     "point": lambda picture: draw_point(picture, Point(0.5, 0.5, "fractions"), "here"),
     "box": lambda picture: draw_box(picture, Box(20, 20, 60, 60), "this"),
     "heatmap": lambda picture: draw_heatmap(picture, np.eye(9)),
+    "scanpath": lambda picture: draw_scanpath(picture, np.array([[20, 20], [90, 60]])),
 }
 
 
@@ -27,7 +28,7 @@ def test_the_kind_that_came_goes_and_the_original_stays(mark: str) -> None:
     assert (np.asarray(image) == 128).all()
 
 
-@pytest.mark.parametrize("mark", ["point", "box"])
+@pytest.mark.parametrize("mark", ["point", "box", "scanpath"])
 @pytest.mark.parametrize("ground", ["black", "white", "#e69f00", "#0072b2"])
 def test_marks_stand_out_on_any_ground(mark: str, ground: str) -> None:
     image = Image.new("RGB", (120, 90), ground)
@@ -79,3 +80,33 @@ def test_what_cannot_be_drawn_on_is_an_error() -> None:
     for heat in (np.zeros(3), np.zeros((0, 3)), np.full((2, 2), np.nan), np.full((2, 2), -1.0)):
         with pytest.raises(ValueError, match="finite and not negative"):
             draw_heatmap(np.zeros((4, 4, 3), np.uint8), heat)
+
+
+@pytest.mark.parametrize("size", [(24, 16), (400, 300), (3000, 2000)])
+def test_a_longer_fixation_has_a_larger_circle_at_any_size(size: tuple[int, int]) -> None:
+    picture = np.full((size[1], size[0], 3), 128, np.uint8)
+    middle = np.array([[size[0] / 2, size[1] / 2]])
+    short, usual, long = ((draw_scanpath(picture, middle, np.array([t])) != 128).any(2).sum() for t in (0.1, 0.25, 0.9))
+    assert short < usual < long < 0.5 * size[0] * size[1]
+
+
+def test_fixations_are_joined_and_may_lie_outside() -> None:
+    picture = np.full((100, 200, 3), 128, np.uint8)
+    drawn = draw_scanpath(picture, np.array([[20, 50], [180, 50], [500, 50]]))
+    assert (drawn[50, 60:140] != 128).any(1).all()
+    assert (drawn[:20] == 128).all()
+
+
+@pytest.mark.parametrize(
+    ("points", "durations", "message"),
+    [
+        (np.zeros((0, 2)), None, "points must be"),
+        (np.zeros(4), None, "points must be"),
+        (np.array([[1, np.nan]]), None, "points must be"),
+        (np.zeros((2, 2)), np.zeros(3), "durations must be 2 finite numbers"),
+        (np.zeros((2, 2)), np.array([0.1, -1]), "durations must be 2 finite numbers"),
+    ],
+)
+def test_a_scanpath_that_cannot_be_drawn(points: np.ndarray, durations: np.ndarray | None, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        draw_scanpath(np.zeros((10, 10, 3), np.uint8), points, durations)
