@@ -34,6 +34,9 @@ CASES: dict[str, tuple[tuple[int, ...], dict[str, Any], dict[str, Any]]] = {
         (6, 16, 20), {"window": (4, 8, 8), "stride": (1, 4, 4)}, {"dim": 128, "extra": 77, "group": 2},
     ),
     "odd_dims": ((20, 21), {"window": 5}, {"dim": 20, "dim_v": 44, "bias": True, "extra": 3}),
+    # With "large", what kernels for Hopper take: windows of a thousand keys and more.
+    "large_strided": ((52, 40), {"window": (36, 32), "stride": (12, 8)}, {"dim": 64, "heads": 4, "group": 2}),
+    "large_volume": ((8, 20, 24), {"window": (8, 12, 12), "stride": (1, 4, 4)}, {"dim": 64}),
     "wide": ((14, 14), {"window": 7}, {"dim": 256, "bias": True}),
     "one_sees_itself": ((9, 9), {"window": 1}, {"dim": 16}),
 }  # fmt: skip
@@ -115,7 +118,9 @@ def test_programs_of_small_windows_go_through_many_items(group: int) -> None:
         torch.testing.assert_close(got, wanted, atol=5e-3, rtol=5e-3)
 
 
-@pytest.mark.parametrize("name", ["nat_with_bias", "many_items", "text_beside_video", "dilated", "large"])
+@pytest.mark.parametrize(
+    "name", ["nat_with_bias", "many_items", "text_beside_video", "dilated", "large", "large_volume"]
+)
 def test_three_backwards_agree_to_the_bit(name: str) -> None:
     grid, options, numbers = CASES[name]
     tensors = draw(grid, options, torch.bfloat16, **numbers)
