@@ -41,7 +41,7 @@ CASES = {
     "video_na": (1, (30, 48, 80), 24, 24, 128, (18, 24, 24), 1, "bfloat16", False),
     "k33_256": (2, (256, 256), 8, 8, 64, (33, 33), 1, "bfloat16", False),
 }
-PLAIN: dict = {}
+PLAIN: dict = {"overlap": True}
 STEPWISE: dict = {"overlap": False}
 LARGE: dict = {"overlap": False, "block": 128}
 # Arguments of gluon_backward.schedule_for; a box stands for that of the rule.

@@ -104,8 +104,9 @@ def schedule_for(
     boxes = [(a, b, c) for a in sides for b in sides for c in sides if a * b * c == block and a * b <= 32]
     best = min(boxes, key=lambda box: (steps(box), sum(box)))
     stages = max(2, min(4, (_SHARED_BYTES - 4 * prod(tile) * dim) // (4 * block * dim)))
-    # A producer of 24 registers leaves 240 to either consumer.
-    return Schedule(tile, best, **({"stages": stages, "consumer_registers": 240, "producer_registers": 24} | rest))
+    # A producer of 24 registers leaves 240 to either consumer, too few for d_query's steps to overlap.
+    chosen = {"stages": stages, "consumer_registers": 240, "producer_registers": 24, "overlap": inverse}
+    return Schedule(tile, best, **(chosen | rest))
 
 
 def query_gradient(

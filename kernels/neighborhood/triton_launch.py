@@ -152,6 +152,9 @@ def query_gradient(
     Returns:
         The gradient, and delta = sum(out * d_out) - d_lse (batch, *spatial, heads), which the other gradients need.
     """
+    schedule = _hopper_schedule(inputs, axes, "query") if tiling is None else None
+    if schedule is not None:
+        return gluon_backward.query_gradient(inputs, out, lse, d_out, d_lse, axes, scale, schedule)
     call = _look_up("query", inputs, (d_out,), axes, (("HAS_D_LSE", d_lse is not None),), tiling)
     return _query_gradient(call, inputs, out, lse, d_out, d_lse, scale)
 
