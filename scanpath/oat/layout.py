@@ -68,25 +68,35 @@ class Layout:
         return cls(boxes, np.stack([row, column], 1), size)
 
     @classmethod
-    def from_boxes(cls, boxes: np.ndarray, size: tuple[int, int], most: int = 14) -> "Layout":
+    def from_boxes(cls, boxes: np.ndarray, size: tuple[int, int], most: tuple[int, int] = (14, 14)) -> "Layout":
         """Put boxes into rows and columns: centres closer than half a typical box share one.
 
         Args:
-            boxes: (objects, 4): left, top, right, bottom, pixels.
+            boxes: (objects, 4): left, top, right, bottom, pixels. They are cut at the edges of the picture.
             size: Width and height of the picture, pixels.
-            most: Rows and columns at most, as the position table has; more are scaled down to it.
+            most: Rows and columns at most, such as a model learned; more are scaled down to them, and objects may then
+                share a cell.
+
+        Raises:
+            ValueError: There are no boxes, or one lies off the picture, is reversed or not finite.
         """
-        boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
-        if not len(boxes):
+        boxes = np.asarray(boxes, dtype=np.float64)
+        if boxes.size == 0:
             raise ValueError("there are no boxes: give at least one")
+        boxes = cls(boxes, np.zeros((len(boxes), 2)), size).boxes
+        off = (boxes[:, :2] >= size).any(1) | (boxes[:, 2:] < 0).any(1)
+        if off.any():
+            first = int(np.argmax(off))
+            raise ValueError(f"box {first} lies off the picture of {size}: {boxes[first].tolist()}, leave it out")
+        boxes = np.clip(boxes, 0, [*size, *size])
         places = []
-        for low in (1, 0):
+        for low, limit in zip((1, 0), most, strict=True):
             middle, extent = (boxes[:, low] + boxes[:, low + 2]) / 2, boxes[:, low + 2] - boxes[:, low]
             order = np.argsort(middle, kind="stable")
             gap = np.diff(middle[order]) > max(np.median(extent) / 2, 1e-9)
             line = np.empty(len(boxes), dtype=np.int64)
             line[order] = np.concatenate([[0], np.cumsum(gap)])
-            places.append(line * (most - 1) // line.max() if line.max() >= most else line)
+            places.append(line * (limit - 1) // line.max() if line.max() >= limit else line)
         return cls(boxes, np.stack(places, 1), size)
 
     def object_at(self, x: float, y: float) -> int:

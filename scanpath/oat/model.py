@@ -1,5 +1,6 @@
 """The network of OAT: objects are encoded once, the path so far is decoded, and a pointer names the next object."""
 
+import copy
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -8,37 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from foveate.scanpath.oat.appearance import CropEmbedding
+from foveate.scanpath.oat.layout import Layout
 from foveate.scanpath.oat.positions import position_codes
 
 __all__ = ["OAT"]
-
-
-class _CropEmbedding(nn.Module):
-    """Appearance of a crop: two convolutions, a fixed or pyramid pooling, a projection to 256 channels."""
-
-    def __init__(self, levels: int, crop: tuple[int, int]) -> None:
-        super().__init__()
-        self.levels = levels
-        self.cnn1 = nn.Sequential(nn.Conv2d(3, 16, 5), nn.ReLU(), nn.MaxPool2d(5))
-        self.cnn2 = nn.Sequential(nn.Conv2d(16, 32, 3), nn.ReLU())
-        height, width = ((((side - 4) // 5) - 2) // 3 for side in crop)
-        features = 32 * (sum(4**level for level in range(levels)) if levels else height * width)
-        self.fc = nn.Linear(features, 256)
-
-    def forward(self, crops: Tensor) -> Tensor:
-        """Embed (crops, 3, height, width) as (crops, 256)."""
-        x = self.cnn2(self.cnn1(crops))
-        if not self.levels:
-            return self.fc(F.max_pool2d(x, 3).flatten(1))
-        return self.fc(torch.cat([_pool(x, 2**level).flatten(1) for level in range(self.levels)], 1))
-
-
-def _pool(x: Tensor, parts: int) -> Tensor:
-    """Maximum over ``parts`` by ``parts`` equal fields; zeros fill the map up, half before and half after."""
-    kernel = [math.ceil(side / parts) for side in x.shape[-2:]]
-    more = [k * parts - side for k, side in zip(kernel, x.shape[-2:], strict=True)]
-    top, left = more[0] // 2, more[1] // 2
-    return F.max_pool2d(F.pad(x, (left, more[1] - left, top, more[0] - top)), kernel)
 
 
 class _Pointer(nn.Module):
@@ -59,16 +34,22 @@ class OAT(nn.Module):
     Args:
         rows: Of the grid of objects.
         columns: Of the grid of objects.
-        table: (count, 86) position table, see ``positions.position_table``.
+        table: (count, code) position table, see ``positions.position_table``; 86 channels a code as published.
         spp: Levels of the pyramid pooling of crops; 0 for fixed pooling, which needs crops of ``crop``.
         heads: Of the pointer.
         crop: Height and width of crops, pixels.
+        channels: Of a token; those that are not appearance are position.
+        depth: Layers of the encoder, and of the decoder.
+        dropout: In training.
+        appearance: Channels of how an object looks; 0 makes a model that reads no crops.
+        feedforward: Channels between the two linear layers of each block.
 
     Source:
         OAT, ECCV 2024. As there the model is told where the target is: it imitates the way to it.
     """
 
     table: Tensor
+    cells: Tensor
 
     def __init__(
         self,
@@ -81,18 +62,36 @@ class OAT(nn.Module):
         channels: int = 512,
         depth: int = 4,
         dropout: float = 0.1,
+        appearance: int = 256,
+        feedforward: int = 512,
     ) -> None:
         super().__init__()
         self.rows, self.columns, self.objects, self.crop = rows, columns, rows * columns, crop
-        self.channels, self.trained = channels, False
+        self.channels, self.looks, self.trained = channels, appearance, False
+        #: Arguments that make this network again, but for the table; plain data.
+        self.options: dict[str, Any] = {
+            "rows": rows,
+            "columns": columns,
+            "spp": spp,
+            "heads": heads,
+            "crop": list(crop),
+            "channels": channels,
+            "depth": depth,
+            "dropout": dropout,
+            "appearance": appearance,
+            "feedforward": feedforward,
+        }
         self.register_buffer("table", table.float(), persistent=False)
-        options: dict[str, Any] = {"dim_feedforward": 512, "dropout": dropout}
+        # The ids after the objects' fall into the row below the grid, as published.
+        ids = torch.arange(self.objects + 3)
+        self.register_buffer("cells", torch.stack([ids // columns, ids % columns], 1), persistent=False)
+        block: dict[str, Any] = {"dim_feedforward": feedforward, "dropout": dropout}
         self.transformer_encoder = nn.TransformerEncoder(
-            nn.TransformerEncoderLayer(channels, 4, **options), depth, enable_nested_tensor=False
+            nn.TransformerEncoderLayer(channels, 4, **block), depth, enable_nested_tensor=False
         )
-        self.transformer_decoder = nn.TransformerDecoder(nn.TransformerDecoderLayer(channels, 4, **options), depth)
+        self.transformer_decoder = nn.TransformerDecoder(nn.TransformerDecoderLayer(channels, 4, **block), depth)
         self.generator = nn.Linear(channels, self.objects + 2)  # in published files, and without use
-        self.cnn_embedding = _CropEmbedding(spp, crop)
+        self.cnn_embedding = CropEmbedding(spp, crop, appearance) if appearance else None
         self.LinearEmbedding = nn.Linear(3, 256)  # the same
         self.cross_attentions = nn.ModuleList([_Pointer(channels, channels) for _ in range(heads)])
         self.readout = nn.Linear(heads, 1)
@@ -116,6 +115,28 @@ class OAT(nn.Module):
         """Id that starts a path."""
         return self.objects + 2
 
+    def on(self, layout: Layout) -> "OAT":
+        """Return the same network, with shared weights, for the objects of another layout.
+
+        Args:
+            layout: Its rows and columns must be in the position table; cells may be empty, or hold several objects.
+
+        Raises:
+            ValueError: It has more rows or columns than the table.
+        """
+        if max(layout.rows, layout.columns) > len(self.table):
+            raise ValueError(
+                f"the model knows {len(self.table)} rows and columns at most, the layout has {layout.rows} rows and "
+                f"{layout.columns} columns: use Layout.from_boxes, which scales them down"
+            )
+        other = copy.copy(self)
+        below = torch.tensor([[layout.rows, column] for column in range(3)])
+        cells = torch.cat([torch.from_numpy(layout.places), below]).to(self.cells)
+        # A plain copy shares the table of buffers with the original, not only what is in it.
+        other._buffers = {**self._buffers, "cells": cells}
+        other.rows, other.columns, other.objects = layout.rows, layout.columns, len(layout)
+        return other
+
     def load_published(self, state: Mapping[str, Any]) -> None:
         """Load a published state dict; its step encoding, which is computed here, may be in it.
 
@@ -134,18 +155,22 @@ class OAT(nn.Module):
             batch: Paths.
 
         Returns:
-            (batch, P + 1, 256).
+            (batch, P + 1, channels of appearance).
+
+        Raises:
+            ValueError: There are crops, and the model reads none.
         """
         if crops is None:
-            return self.table.new_zeros(batch, self.objects + 1, 256)
+            return self.table.new_zeros(batch, self.objects + 1, self.looks)
+        if self.cnn_embedding is None:
+            raise ValueError("this model knows places only and reads no crops: leave them out")
         found = self.cnn_embedding(crops.flatten(0, 1).permute(0, 3, 1, 2)).unflatten(0, (batch, self.objects))
         ones = self.cnn_embedding(crops.new_ones(1, 3, *crops.shape[2:4]))
-        return torch.cat([found, ones.expand(batch, 1, 256)], 1)
+        return torch.cat([found, ones.expand(batch, 1, -1)], 1)
 
     def places(self, ids: Tensor, target: Tensor) -> Tensor:
         """Say where tokens of a path lie: (batch, steps, 3) row, column, whether it is the target."""
-        row, column = ids // self.columns, ids % self.columns
-        found = torch.stack([row, column, ids == target[:, None]], -1).float()
+        found = torch.cat([self.cells[ids], (ids == target[:, None])[..., None]], -1).float()
         start = found.new_tensor([self.rows / 2, self.columns / 2, 0])
         return torch.where((ids == self.start)[..., None], start, found)
 
@@ -163,7 +188,7 @@ class OAT(nn.Module):
         places = self.places(ids, target.new_full((len(target),), -1))
         mine = self.places(target[:, None], target)
         seen = torch.cat([looks[:, : self.objects], looks[torch.arange(len(target)), target][:, None]], 1)
-        codes = position_codes(self.table, torch.cat([places, mine], 1))
+        codes = position_codes(self.table, torch.cat([places, mine], 1), self.channels - self.looks)
         return self.transformer_encoder(torch.cat([seen, codes], -1).transpose(0, 1))
 
     def decode(self, memory: Tensor, looks: Tensor, ids: Tensor, target: Tensor) -> Tensor:
@@ -179,8 +204,9 @@ class OAT(nn.Module):
             Logits (batch, steps, P + 2): objects, the end, padding.
         """
         steps = ids.shape[1]
-        seen = looks.gather(1, ids.clamp(max=self.objects)[..., None].expand(-1, -1, 256))
-        tokens = torch.cat([seen, position_codes(self.table, self.places(ids, target))], -1)
+        seen = looks.gather(1, ids.clamp(max=self.objects)[..., None].expand(-1, -1, self.looks))
+        codes = position_codes(self.table, self.places(ids, target), self.channels - self.looks)
+        tokens = torch.cat([seen, codes], -1)
         tokens = self.dropout(tokens + _step_codes(steps, self.channels, tokens.device)).transpose(0, 1)
         future = nn.Transformer.generate_square_subsequent_mask(steps, device=ids.device)
         padded = torch.zeros(ids.shape, device=ids.device).masked_fill(ids == self.padding, -torch.inf)

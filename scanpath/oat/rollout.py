@@ -109,7 +109,7 @@ def search_path(
     """Look for one object among others.
 
     Args:
-        model: Made for as many rows and columns.
+        model: Made for any layout.
         layout: Where the objects are.
         target: Number of the object that is looked for.
         crops: (P, height, width, 3) of the objects, or None.
@@ -122,14 +122,9 @@ def search_path(
         Path over the middles of the objects; ``details`` name them, and say whether the last is the target.
 
     Raises:
-        ValueError: The model is for another grid.
+        ValueError: The layout has more rows or columns than the model knows, or the target is none of its objects.
     """
-    row, column = layout.places.T
-    if len(layout) != model.objects or (row * model.columns + column).tolist() != list(range(len(layout))):
-        raise ValueError(
-            f"the model is for {model.rows} x {model.columns} objects counted row by row, got {len(layout)} in "
-            f"{layout.rows} rows and {layout.columns} columns: make a model for this layout"
-        )
+    model = model.on(layout)
     model.eval()
     given = None if crops is None else crops[None]
     ids = roll_out(

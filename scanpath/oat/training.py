@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,7 +11,16 @@ from foveate.scanpath.datasets.common import GazeDataset
 from foveate.scanpath.oat.layout import Layout
 from foveate.scanpath.oat.model import OAT
 
-__all__ = ["SearchTrial", "Training", "split_by_picture", "teach", "trials_of"]
+__all__ = [
+    "SearchTrial",
+    "Training",
+    "encode_trials",
+    "mirrored",
+    "similarity",
+    "split_by_picture",
+    "teach",
+    "trials_of",
+]
 
 
 @dataclass(frozen=True)
@@ -22,11 +31,13 @@ class SearchTrial:
         picture: Name of the picture.
         target: Number of the object looked for.
         objects: Numbers of the objects fixated, in order.
+        observer: Who looked.
     """
 
     picture: str
     target: int
     objects: tuple[int, ...]
+    observer: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,8 +81,25 @@ def trials_of(dataset: GazeDataset, rows: int, columns: int) -> list[SearchTrial
         target = layout.object_at((left + right) / 2, (top + bottom) / 2)
         for path in viewing.scanpaths:
             objects = tuple(layout.object_at(place.x, place.y) for place in path)
-            found.append(SearchTrial(viewing.name, target, objects))
+            found.append(SearchTrial(viewing.name, target, objects, path.observer))
     return found
+
+
+def mirrored(trials: Sequence[SearchTrial], columns: int) -> list[SearchTrial]:
+    """Exchange left and right, which doubles the paths to learn from where people prefer neither side.
+
+    Args:
+        trials: On evenly divided pictures.
+        columns: Of objects on every picture.
+
+    Returns:
+        As many trials of pictures of the same names.
+    """
+
+    def swap(number: int) -> int:
+        return number - number % columns + columns - 1 - number % columns
+
+    return [replace(t, target=swap(t.target), objects=tuple(map(swap, t.objects))) for t in trials]
 
 
 def split_by_picture(
@@ -110,6 +138,25 @@ def encode_trials(model: OAT, trials: Sequence[SearchTrial]) -> tuple[Tensor, Te
     return torch.tensor([trial.target for trial in trials]), ids
 
 
+@torch.no_grad()
+def similarity(model: OAT, trials: Sequence[SearchTrial]) -> float:
+    """Return the mean probability of the object that people went to next, the end included, given all before it.
+
+    Args:
+        model: In eval mode.
+        trials: At least one.
+
+    Returns:
+        0 to 1.
+
+    Source: "SIM" of OAT (ECCV 2024).
+    """
+    target, ids = (tensor.to(model.table.device) for tensor in encode_trials(model, trials))
+    following = ids[:, 1:, None]
+    chances = model(None, target, ids[:, :-1]).softmax(-1).gather(2, following)
+    return float(chances[following != model.padding].mean())
+
+
 def teach(
     model: OAT,
     trials: Sequence[SearchTrial],
@@ -144,7 +191,9 @@ def teach(
         model.train()
         total = 0.0
         for rows in torch.randperm(len(ids), generator=generator).split(numbers.batch_size):
-            loss = model.loss(model(None, target[rows], ids[rows, :-1]), ids[rows, 1:])
+            # Few paths are as long as the longest of all.
+            batch = ids[rows][:, : int((ids[rows] != model.padding).sum(1).max())]
+            loss = model.loss(model(None, target[rows], batch[:, :-1]), batch[:, 1:])
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), numbers.clip)

@@ -104,6 +104,17 @@ def test_layouts() -> None:
     assert loose.places.tolist() == [[0, 0], [0, 1], [1, 0]]
     with pytest.raises(ValueError, match="no boxes"):
         Layout.from_boxes(np.zeros((0, 4)), (10, 10))
+    assert Layout.from_boxes(np.array([[-5, 0, 5, 5], [8, 8, 30, 9]]), (10, 10)).centers.tolist() == [
+        [2.5, 2.5],
+        [9, 8.5],
+    ]
+    for boxes, message in (
+        ([[0, 0, 5, 5], [10, 2, 12, 3]], r"box 1 lies off the picture of \(10, 10\)"),
+        ([[0, 0, np.nan, 5]], "box 0 must be"),
+        ([[0, 0, 5]], "with at least one, got shape"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Layout.from_boxes(np.array(boxes), (10, 10))
     with pytest.raises(ValueError, match="box 0 must be"):
         Layout(np.array([[5, 0, 1, 1.0]]), np.array([[0, 0]]), (10, 10))
 
@@ -114,8 +125,41 @@ def test_a_path_over_a_shelf() -> None:
     assert path.details["found"] == (path.details["objects"][-1] == 4)
     assert not path.trained
     assert path.inside.all()
-    with pytest.raises(ValueError, match="make a model for this layout"):
-        search_path(small(), Layout.grid(3, 3, (300, 100)), 4)
+    with pytest.raises(ValueError, match="objects 0 to 5"):
+        search_path(small(), Layout.grid(2, 3, (300, 100)), 6)
+
+
+def test_one_network_knows_many_layouts() -> None:
+    model = small()
+    grid = Layout.grid(2, 3, (300, 100))
+    ids, target = torch.tensor([[model.start, 1, 5]]), torch.tensor([5])
+    same = model.on(grid)
+    assert (same(None, target, ids) == model(None, target, ids)).all()
+    # Cells may be empty; what is not there is neither seen nor pointed at.
+    few = Layout(grid.boxes[[0, 1, 5]], grid.places[[0, 1, 5]], grid.size)
+    other = model.on(few)
+    assert other(None, torch.tensor([2]), torch.tensor([[other.start, 1, 2]])).shape == (1, 3, 5)
+    assert other.places(torch.tensor([[other.start, 1, 2]]), torch.tensor([2]))[0].tolist() == [
+        [1, 1.5, 0],
+        [0, 1, 0],
+        [1, 2, 1],
+    ]
+    assert model.objects == 6
+    assert model.cells.shape == (9, 2)
+    assert other.readout.weight is model.readout.weight
+    path = search_path(model, Layout.grid(5, 4, (300, 100)), 19, most=5)
+    assert path.inside.all()
+    with pytest.raises(ValueError, match=r"knows 5 rows and columns at most.*6 rows"):
+        search_path(model, Layout.grid(6, 3, (300, 100)), 4)
+
+
+def test_a_model_may_know_places_only() -> None:
+    torch.manual_seed(0)
+    model = OAT(2, 3, torch.randn(3, 11), channels=32, depth=1, appearance=0, feedforward=16).eval()
+    assert not [name for name in model.state_dict() if name.startswith("cnn")]
+    assert roll_out(model, None, torch.tensor([3, 0]), most=4)
+    with pytest.raises(ValueError, match="reads no crops"):
+        roll_out(model, torch.zeros(1, 6, 150, 93, 3), torch.tensor([3]))
 
 
 def test_it_learns_to_imitate() -> None:
