@@ -74,7 +74,7 @@ def _overlock(name: str, letter: str, parameters: int, macs: int, top1: float, m
     url = f"https://github.com/LMMMEng/OverLoCK/releases/download/v1/overlock_{letter}_in1k_224.pth"
     return BackboneEntry(
         f"overlock_{name}", "overlock", parameters, macs, top1, weights="official", url=url, licence="Apache-2.0",
-        source="https://github.com/LMMMEng/OverLoCK", note=f"{merged} once its branches are merged",
+        source="https://github.com/LMMMEng/OverLoCK", note=f"{merged} parameters once reparameterized",
     )  # fmt: skip
 
 
@@ -161,10 +161,10 @@ BACKBONES = (
             ("vitrpb_base", 86_627_080, 17_471_649_792, 82.5),
         )
     ),
-    _overlock("xt", "xt", 16_969_600, 2_813_224_392, 82.7, "16.5 M, 2.65 G"),
-    _overlock("tiny", "t", 34_476_448, 5_896_093_952, 84.2, "33.5 M, 5.55 G"),
-    _overlock("small", "s", 57_795_748, 10_100_722_304, 84.8, "56.2 M, 9.56 G"),
-    _overlock("base", "b", 97_434_816, 17_722_585_408, 85.1, "94.9 M, 16.86 G"),
+    _overlock("xt", "xt", 16_969_600, 2_651_795_656, 82.7, "16.5 M"),
+    _overlock("tiny", "t", 34_476_448, 5_549_076_736, 84.2, "33.5 M"),
+    _overlock("small", "s", 57_795_748, 9_557_617_280, 84.8, "56.2 M"),
+    _overlock("base", "b", 97_434_816, 16_856_346_944, 85.1, "94.9 M"),
     _patnet("patnet_t0", 3_486_160, 232_612_736, None, f"{_THEIR_FILE}; 73.9 is this or patnet_t0_2264", "offline"),
     _patnet("patnet_t0_2264", 4_298_456, 275_013_376, None, f"{_PAPER}; 73.9 is this or patnet_t0"),
     _patnet("patnet_t1", 6_144_552, 540_339_488, None, f"{_THEIR_FILE}; 78.1 is this or patnet_t1_2264", "offline"),
@@ -174,10 +174,6 @@ BACKBONES = (
     _patnet("patnet_m", 61_366_776, 6_995_578_880, 83.1, _FIGURE),
     _patnet("patnet_l", 104_465_336, 12_465_844_480, 83.9, _FIGURE),
     _patnet("patnet_screen", 10_801_648, 1_642_138_624, None, "ours: what the pointing models see with"),
-    BackboneEntry(
-        "patnet_eye", "patnet", 5_119_752, 176_237_344, None, 128, "packaged", licence="Research-only",
-        source="https://github.com/haiduo/PartialNet", note="ours: 200 classes of Tiny ImageNet",
-    ),
     _ulsam("v1_ulsam_g4", 4_234_548, 568_941_056),
     _ulsam("v1_ulsam_i13_g4", 4_237_108, 568_840_704),
     _ulsam("v1_ulsam_r11_g4", 3_965_748, 516_657_664, 70.43, _SAME_SHAPE),
@@ -194,6 +190,10 @@ BACKBONES = (
     _ela("resnet18_ela_b", 11_706_792, 1_814_474_752),
     _ela("resnet18_ela_s", 11_770_152, 1_816_367_104),
     _ela("resnet18_ela_l", 11_800_872, 1_817_284_608),
+    BackboneEntry(
+        "resnet18_ela_eye", "ela", 5_886_088, 757_286_400, None, 160, "packaged", licence="Research-only",
+        source="https://arxiv.org/abs/2403.01123", note="ours: 200 classes of Tiny ImageNet", reconstruction=True,
+    ),
     _ela("resnet50_ela_t", 25_662_760, 4_091_478_016),
     _ela("resnet50_ela_b", 25_692_968, 4_092_395_520),
     _ela("resnet50_ela_s", 26_191_400, 4_107_534_336),

@@ -7,6 +7,7 @@ keep its keys, so that timm's weights load into them with ``strict=False``.
 """
 
 from functools import partial
+from importlib.resources import files
 from typing import Any
 
 import torch
@@ -110,12 +111,23 @@ def _cfg(**kwargs: Any) -> dict[str, Any]:
 
 _RESNET = _cfg(first_conv="conv1", classifier="fc")
 _MOBILENET = _cfg(first_conv="conv_stem", classifier="classifier")
+_EYE = {
+    **_RESNET,
+    # Comes with the package. The pictures it has seen are ImageNet's: for research only.
+    "file": str(files("foveate.backbones") / "weights" / "resnet18_ela.tin200.safetensors"),
+    "num_classes": 200,
+    "input_size": (3, 160, 160),
+    "pool_size": (5, 5),
+    "crop_pct": 1.0,
+    "license": "research-only",
+}
 default_cfgs = generate_default_cfgs(
     {
         f"{trunk}_ela_{size}.untrained": cfg
         for trunk, cfg in (("resnet18", _RESNET), ("resnet50", _RESNET), ("mobilenetv2", _MOBILENET))
         for size in "tbsl"
     }
+    | {"resnet18_ela_eye.tin200": _EYE}
 )
 
 
@@ -174,6 +186,15 @@ def resnet18_ela_s(pretrained: bool = False, **kwargs: Any) -> ResNetELA:
 def resnet18_ela_l(pretrained: bool = False, **kwargs: Any) -> ResNetELA:
     """ResNet-18 with ELA-L: 11.80 M parameters."""
     return _resnet18("l", pretrained, **kwargs)
+
+
+@register_model
+def resnet18_ela_eye(pretrained: bool = False, **kwargs: Any) -> ResNetELA:
+    """ResNet-18 with ELA-T and fewer channels, with weights in the package: the eye of the scanpath models."""
+    arguments = {"block": BasicBlock, "layers": (2, 2, 2, 2), "channels": (64, 128, 224, 320), "ela": "t"}
+    return build_model_with_cfg(
+        ResNetELA, "resnet18_ela_eye", pretrained, pretrained_filter_fn=_filter, **{**arguments, **kwargs}
+    )
 
 
 @register_model

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from importlib.resources import files
 from typing import Any
 
 import torch
@@ -322,20 +321,7 @@ def _cfg() -> dict[str, Any]:
 
 
 _NAMES = ("t0", "t1", "t2", "s", "m", "l", "t0_2264", "t1_2264", "screen")
-_EYE = {
-    **_cfg(),
-    # Comes with the package. The pictures it has seen are ImageNet's: for research only.
-    "file": str(files("foveate.backbones") / "weights" / "patnet_t1.tin200.safetensors"),
-    "num_classes": 200,
-    "input_size": (3, 128, 128),
-    "pool_size": (4, 4),
-    "crop_pct": 1.0,
-    "interpolation": "bilinear",
-    "license": "research-only",
-}
-default_cfgs = generate_default_cfgs(
-    {**{f"patnet_{name}.untrained": _cfg() for name in _NAMES}, "patnet_eye.tin200": _EYE}
-)
+default_cfgs = generate_default_cfgs({f"patnet_{name}.untrained": _cfg() for name in _NAMES})
 
 
 def _create(variant: str, pretrained: bool = False, **kwargs: Any) -> PATNet:
@@ -424,10 +410,3 @@ def patnet_screen(pretrained: bool = False, **kwargs: Any) -> PATNet:
 register_model_deprecations(
     __name__, {f"partialnet_{name}": f"patnet_{name}" for name in ("t0", "t1", "t2", "s", "m", "l")}
 )
-
-
-@register_model
-def patnet_eye(pretrained: bool = False, **kwargs: Any) -> PATNet:
-    """PATNet-T1 for small pictures, with weights in the package: the eye of the scanpath models."""
-    arguments = {"dim": 48, "depths": (1, 2, 8, 2), "act_layer": nn.GELU}
-    return _create("patnet_eye", pretrained, **{**arguments, **kwargs})
