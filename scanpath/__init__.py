@@ -9,7 +9,10 @@ if TYPE_CHECKING:
     from foveate.scanpath.fixations import Fixation, Scanpath, ViewingGeometry
     from foveate.scanpath.predicting import MODELS, load_model, predict, save_scanpath
 
-__all__ = ["MODELS", "Fixation", "Scanpath", "ViewingGeometry", "load_model", "predict", "save_scanpath"]
+__all__ = ["EYE", "MODELS", "Fixation", "Scanpath", "ViewingGeometry", "load_model", "predict", "save_scanpath"]
+
+#: The backbone with weights in the package, through which the models of this room look.
+EYE = "resnet18_ela_eye"
 
 _PLACES = {
     "Fixation": "fixations",

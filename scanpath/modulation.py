@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 import torch
@@ -102,6 +103,7 @@ def enlarge_by_area(maps: Tensor, height: int, width: int) -> Tensor:
     return rows @ (maps @ columns.T)
 
 
+@lru_cache(maxsize=64)
 def _area_weights(source: int, wanted: int) -> Tensor:
     """Which pixels of the source each wanted pixel mixes, (wanted, source)."""
     if wanted < source:

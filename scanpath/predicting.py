@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 from PIL import Image
 
+from foveate.scanpath import EYE
 from foveate.scanpath.baselines import BASELINES
 from foveate.scanpath.fixations import Scanpath
 from foveate.vision.draw import draw_scanpath
@@ -16,7 +17,7 @@ from foveate.vision.images import load_image
 
 __all__ = ["DEFAULT", "MODELS", "ScanpathModel", "load_model", "predict", "save_scanpath"]
 
-DEFAULT = "saliency-centre"
+DEFAULT = "priority"
 
 
 class ScanpathModel(Protocol):
@@ -42,12 +43,19 @@ class ScanpathModel(Protocol):
         ...
 
 
+def _load_priority(device: str, part: str) -> ScanpathModel:
+    """Open the model that learned free viewing from people."""
+    from foveate.scanpath.priority import load_priority
+
+    return load_priority(device=device)
+
+
 def _load_neva(device: str, part: str) -> ScanpathModel:
     """Open NeVA with a classifier of timm; by default the backbone whose weights come with the package."""
     from foveate.scanpath.neva import NeVA
     from foveate.scanpath.task_models import Classifier
 
-    return NeVA(Classifier(part or "patnet_eye", pretrained=True, device=device))
+    return NeVA(Classifier(part or EYE, pretrained=True, device=device))
 
 
 def _load_nevaclip(device: str, part: str) -> ScanpathModel:
@@ -56,6 +64,13 @@ def _load_nevaclip(device: str, part: str) -> ScanpathModel:
     from foveate.scanpath.task_models import ImageText
 
     return NeVA(ImageText(part or "openai/clip-vit-base-patch32", device), name="nevaclip")
+
+
+def _load_oat(device: str, part: str) -> ScanpathModel:
+    """Open OAT with a file that its training wrote; none comes with the package, whose data may not be given on."""
+    from foveate.scanpath.oat import load_oat
+
+    return load_oat(device, part)
 
 
 def _baseline(name: str) -> Callable[[str, str], ScanpathModel]:
@@ -67,11 +82,13 @@ def _baseline(name: str) -> Callable[[str, str], ScanpathModel]:
 
 #: Names to what loads them, given a device and what follows the colon of a name.
 MODELS: dict[str, Callable[[str, str], ScanpathModel]] = {
+    "priority": _load_priority,
     "neva": _load_neva,
     "nevaclip": _load_nevaclip,
+    "oat": _load_oat,
     **{name: _baseline(name) for name in BASELINES},
 }
-_WITH_PART = ("neva", "nevaclip")
+_WITH_PART = ("neva", "nevaclip", "oat")
 
 
 @lru_cache(maxsize=4)
@@ -92,7 +109,7 @@ def load_model(name: str = DEFAULT, device: str | None = None) -> ScanpathModel:
     head, _, part = name.partition(":")
     if head not in MODELS or (part and head not in _WITH_PART):
         known = ", ".join(MODELS)
-        raise ValueError(f"scanpath models are {known}, neva:TIMM-NAME and nevaclip:FOLDER, got {name!r}")
+        raise ValueError(f"scanpath models are {known}, neva:TIMM-NAME, nevaclip:FOLDER and oat:FILE, got {name!r}")
     return MODELS[head](_device(device), part)
 
 

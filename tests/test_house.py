@@ -194,6 +194,7 @@ def test_the_wheel_holds_the_rooms_and_nothing_else(tmp_path: Path) -> None:
         ("kernels/neighborhood", "tuned"),
         ("grounding", "weights"),
         ("grounding/synthetic", "data"),
+        ("scanpath", "weights"),
     )
     for room, folder in data:
         wanted |= {f"foveate/{p.relative_to(ROOT)}" for p in (ROOT / room / folder).glob("*") if p.is_file()}

@@ -86,7 +86,7 @@ def test_a_model_is_loaded_once_and_may_be_given() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model": "nobody"}, r"scanpath models are neva.*got 'nobody'"),
+        ({"model": "nobody"}, r"scanpath models are priority.*got 'nobody'"),
         ({"model": "centre:part"}, "got 'centre:part'"),
         ({"model": "centre", "count": 0}, "count must be at least 1 fixation, got 0"),
         ({"model": "centre", "device": "tpu"}, "unknown device 'tpu'"),
