@@ -65,9 +65,9 @@ class NetworkSearch:
         fields = np.full((len(scenes), 2 * half, 2 * half, 3), settings.background, np.uint8)
         for field, scene, (row, column) in zip(fields, scenes, fixations, strict=True):
             field[half - row : half - row + height, half - column : half - column + width] = scene
-        maps = self.field_attention(targets, fields, settings).cpu().numpy()
-        places = zip(maps, fixations, strict=True)
-        return np.stack([m[half - r : half - r + height, half - c : half - c + width] for m, (r, c) in places])
+        places = zip(self.field_attention(targets, fields, settings), fixations.tolist(), strict=True)
+        seen = [m[half - r : half - r + height, half - c : half - c + width] for m, (r, c) in places]
+        return torch.stack(seen).cpu().numpy()
 
     def field_attention(self, targets: Sequence[Tensor], fields: np.ndarray, settings: SearchSettings) -> Tensor:
         """Work out attention over whole fields of view.
