@@ -49,7 +49,8 @@ def add_page() -> None:
                 type="filepath", image_mode=None, sources=_SOURCES, elem_id="scan-picture", **_BARE, height=330
             )
             task = gr.Textbox(label="What is looked for (nevaclip only)", placeholder="nothing", elem_id="scan-task")
-            model = gr.Dropdown(list(MODELS), value=DEFAULT, label="Model", elem_id="scan-model")
+            names = [name for name in MODELS if name != "oat"]  # which takes a file that its user trained
+            model = gr.Dropdown(names, value=DEFAULT, label="Model", elem_id="scan-model")
             count = gr.Slider(1, 20, value=10, step=1, label="Fixations", elem_id="scan-count")
             go = gr.Button("Look", variant="primary", elem_id="scan-go")
             names = [example.name for example in EXAMPLES]

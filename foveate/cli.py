@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import foveate
-from foveate import cli_bench, cli_eval, cli_models, cli_point, cli_scanpath
+from foveate import cli_asymmetry, cli_bench, cli_eval, cli_models, cli_point, cli_scanpath, cli_search
 from foveate.console import FAILED, OK, USAGE, Parser, UsageError, complain, say, whole_number
 from foveate.errors import sentence
 
@@ -17,6 +17,7 @@ _EXAMPLES = """examples:
   foveate point shots/ "close" --out clicks         every picture of a folder
   foveate point shot.png --instructions tasks.txt   many sentences, the picture is read once
   foveate scanpath photo.jpg                        where an eye would rest, in order
+  foveate search mug.png kitchen.jpg                the way of an eye to the mug
   foveate demo                                      the same as a web page
 """
 
@@ -33,6 +34,8 @@ def build_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", dest="verb", required=True)
     cli_point.add_parser(verbs)
     cli_scanpath.add_parser(verbs)
+    cli_search.add_parser(verbs)
+    cli_asymmetry.add_parser(verbs)
     cli_eval.add_parser(verbs)
     cli_bench.add_parser(verbs)
     cli_models.add_parser(verbs)

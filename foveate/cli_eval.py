@@ -28,7 +28,7 @@ def add_parser(verbs: Any) -> None:
     parser = suites.add_parser(
         "grounding",
         help="click accuracy on ScreenSpot-v2-style annotations",
-        description="Accuracy by platform and kind of target, with a 95 %% interval and the baselines.",
+        description="Accuracy by platform and kind of target, with a 95 % interval and the baselines.",
     )
     parser.add_argument("--annotations", nargs="+", required=True, metavar="FILE", help="ScreenSpot-v2-style JSON")
     parser.add_argument("--images", required=True, metavar="DIR", help="folder of the pictures")

@@ -2,6 +2,9 @@
 
 import argparse
 import json
+import math
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +12,20 @@ from foveate.console import FAILED, OK, Input, UsageError, complain, find_inputs
 from foveate.errors import sentence
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from foveate.scanpath.predicting import ScanpathModel
 
 # That of the room, which must not be opened for the sake of --help.
-DEFAULT = "saliency-centre"
+DEFAULT = "priority"
+#: Files that are read as videos.
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".webm", ".mkv", ".mpg", ".mpeg", ".ogv")
 _MODELS = """models:
-  neva, neva:NAME    what confirms the class a classifier of timm gives; NAME is one of timm's
+  priority           learned from where people looked at photographs (the default)
+  neva               what tells most of the picture to an eye that sees sharply only where it looks
+  neva:NAME          what confirms the class that a classifier of timm gives
   nevaclip           what brings the picture closer to the words of --task (needs transformers); :FOLDER or :NAME
+  oat:FILE           which object is looked at next on the way to the one of --task: "object 3", "X,Y" or "L,T,R,B"
   saliency-centre    spectral residual, nearer the middle more likely
   spectral, centre, uniform
 """
@@ -30,13 +40,15 @@ def add_parser(verbs: Any) -> None:
     parser = verbs.add_parser(
         "scanpath",
         help="say where an eye would rest, in order",
-        description="Foretell the fixations of an eye on a picture. Prints them in pixels of the picture and writes "
-        "NAME.scanpath.png, NAME.scanpath.json and NAME.scanpath.csv.",
+        description="Foretell the fixations of an eye on a picture. Prints them in pixels of the picture and writes\n"
+        "NAME.scanpath.png, NAME.scanpath.json and NAME.scanpath.csv. Of a video, frames are looked at one by one,\n"
+        "each named with its time (needs OpenCV).",
         epilog=_MODELS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("images", nargs="+", metavar="IMAGE", help="files, folders, patterns or -")
+    add("images", nargs="+", metavar="IMAGE", help="files, videos, folders, patterns or -")
+    add("--every", type=_seconds, default=1.0, metavar="SEC", help="between frames of a video (default %(default)g)")
     add("--task", default="", metavar="WORDS", help="what is looked for, where the model reads words")
     add("--n", type=whole_number(1, 1000), default=10, metavar="N", help="fixations (default %(default)s)")
     add("--model", default=DEFAULT, metavar="NAME", help="see below (default %(default)s)")
@@ -86,12 +98,29 @@ def run(args: argparse.Namespace) -> int:
     inputs = find_inputs(args.images)
     folder = output_folder(args.out)
     model = load_looker(args.model, args.device)
+
+    def look(item: Input, stem: str) -> None:
+        _look_at(model, item, folder / stem, args)
+
+    return go_through(inputs, look)
+
+
+def go_through(inputs: list[Input], look: Callable[[Input, str], None]) -> int:
+    """Do something with every picture; go on past bad ones and name them at the end.
+
+    Args:
+        inputs: The pictures.
+        look: Takes a picture and the name for its files, which none of the others has.
+
+    Returns:
+        Exit code: 1 when a picture failed.
+    """
     failures: list[str] = []
     for item, stem in _name_outputs(inputs):
         try:
             if item.error:
                 raise ValueError(item.error)
-            _look(model, item, folder / stem, args)
+            look(item, stem)
         except BrokenPipeError:
             raise
         except (ValueError, TypeError, RuntimeError, OSError) as error:
@@ -119,19 +148,100 @@ def _name_outputs(inputs: list[Input]) -> list[tuple[Input, str]]:
     return named
 
 
-def _look(model: "ScanpathModel", item: Input, stem: Path, args: argparse.Namespace) -> None:
+def _look_at(model: "ScanpathModel", item: Input, stem: Path, args: argparse.Namespace) -> None:
+    """Look at a picture, or at the frames of a video."""
+    from foveate.vision import load_image
+
+    if item.path is None or item.path.suffix.lower() not in VIDEO_SUFFIXES:
+        _look(model, load_image(item.source()), item.label, stem, args)
+        return
+    for seconds, frame in sample_frames(item.path, args.every):
+        # Leading zeros, so that a folder lists frames in their order.
+        name = stem.with_name(f"{stem.name}-{seconds:08.2f}s")
+        _look(model, frame, f"{item.label}@{seconds:.2f}s", name, args, {"seconds": round(seconds, 3)})
+
+
+def sample_frames(video: Path, every: float) -> Iterator[tuple[float, "Image.Image"]]:
+    """Take frames out of a video.
+
+    Args:
+        video: The file.
+        every: Seconds between frames.
+
+    Yields:
+        When a frame is shown, seconds from the start, and the frame: the first one, and then always the first one
+        after ``every`` more seconds.
+
+    Raises:
+        RuntimeError: OpenCV is not installed.
+        ValueError: It is no video, or ends before it should.
+        OSError: The file cannot be read.
+    """
+    try:
+        import cv2
+    except ImportError:
+        raise RuntimeError(f'{video} is a video, which needs OpenCV: pip install "foveate[video]"') from None
+    from PIL import Image
+
+    with video.open("rb"):  # OpenCV does not say why it opens no file
+        pass
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what FFmpeg writes about a damaged file
+    capture = cv2.VideoCapture(str(video))
+    try:
+        total, rate = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
+        number, due, seconds = 0, 0, 0.0
+        while capture.grab():
+            # Frames of a video need not be shown for equally long; where no times are told, the rate has to do.
+            told = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            seconds = told if told > 0 or rate <= 0 else number / rate
+            number += 1
+            if seconds < due * every - 1e-6:
+                continue
+            ok, pixels = capture.retrieve()
+            if not ok:
+                raise ValueError(f"{video} is damaged at {seconds:.2f} seconds: save or copy it again")
+            yield seconds, Image.fromarray(pixels[..., ::-1].copy())
+            due = math.floor(seconds / every + 1e-6) + 1
+    finally:
+        capture.release()
+    if number == 0:
+        raise ValueError(f"{video} is not a video that can be read: give MP4, MOV, AVI, WebM or MKV")
+    # Containers estimate their frames by the length, and the last frame may be shown for long.
+    length = total / rate if rate > 0 else 0.0
+    if number < 0.9 * total and seconds < 0.9 * length - 1:
+        raise ValueError(f"{video} stops at {seconds:.2f} of {length:.2f} seconds: save or copy it again")
+
+
+def _seconds(word: str) -> float:
+    """Read --every."""
+    try:
+        number = float(word)
+    except ValueError:
+        number = math.nan
+    if not 0.01 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"it must be a number of seconds, at least 0.01, got {word!r}")
+    return number
+
+
+def _look(
+    model: "ScanpathModel",
+    picture: "Image.Image",
+    label: str,
+    stem: Path,
+    args: argparse.Namespace,
+    details: dict[str, Any] | None = None,
+) -> None:
     """Look at one picture; the answer is on disk before it is printed."""
     from dataclasses import replace
 
     from foveate.scanpath.predicting import predict, save_scanpath
-    from foveate.vision import load_image
 
-    picture = load_image(item.source())
-    path = replace(predict(picture, model=model, count=args.n, task=args.task, seed=args.seed), source=item.label)
+    path = predict(picture, model=model, count=args.n, task=args.task, seed=args.seed)
+    path = replace(path, source=label, details={**path.details, **(details or {})})
     drawing = save_scanpath(path, picture, stem)
     if args.json:
         say(json.dumps(path.to_dict(), ensure_ascii=False))
         return
     places = "  ".join(f"{i}:({fixation.x:.0f}, {fixation.y:.0f})" for i, fixation in enumerate(path, start=1))
     untrained = "" if path.trained else "  untrained"
-    say(f"{item.label}  {places}  {path.observer}{untrained}  {drawing}")
+    say(f"{label}  {places}  {path.observer}{untrained}  {drawing}")

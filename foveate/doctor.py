@@ -11,7 +11,13 @@ from importlib.metadata import PackageNotFoundError, version
 import foveate
 
 NEEDED = ("torch", "torchvision", "timm", "numpy", "pillow", "safetensors", "tokenizers", "tqdm")
-OPTIONAL = {"gradio": "demos", "scipy": "gaze", "accelerate": "train", "playwright": "train"}
+OPTIONAL = {
+    "gradio": "demos",
+    "scipy": "gaze",
+    "opencv-python-headless": "video",
+    "accelerate": "train",
+    "playwright": "train",
+}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import timm
@@ -112,7 +113,12 @@ class TimmEccNet(EccNet):
 
     def _layers(self, prepared: Tensor) -> list[tuple[Tensor, int, nn.Module]]:
         self._maps.clear()
-        self.net.forward_features(prepared)
+        try:
+            self.net.forward_features(prepared)
+        except AssertionError as error:  # timm's transformers take one size of picture
+            height, width = prepared.shape[-2:]
+            reason = str(error).rstrip(".")
+            raise RuntimeError(f"{self.name} cannot see {width}x{height} pixels ({reason}): choose a CNN") from None
         maps = dict(self._maps)
         self._maps.clear()
         return [(maps[r], r, self.pools[str(r)]) for r in self.reductions]
@@ -152,13 +158,17 @@ def open_eccnet(
         device: Where it runs.
 
     Raises:
-        RuntimeError: No eye was named and there are no VGG16 weights.
+        RuntimeError: No eye was named and there are no VGG16 weights, or they cannot be read.
     """
     if eye:
         return TimmEccNet(eye, eccentric=eccentric).to(device)
     path = Path(weights) if weights is not None else find_vgg16_weights()
     if path is not None and path.exists():
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except (RuntimeError, EOFError, UnpicklingError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise RuntimeError(f"cannot read the weights {path} ({reason}): fetch them once more") from error
         caffe = "amdegroot" in path.name
         return VggEccNet(state, eccentric=eccentric, preprocessing="caffe_rgb" if caffe else "torch").to(device)
     if weights is not None:

@@ -14,7 +14,7 @@ from foveate.errors import sentence
 from foveate.vision import EXAMPLES
 
 HEAVY = ("torch", "timm", "cv2", "gradio", "transformers", "numpy", "PIL")
-VERBS = ("point", "scanpath", "eval", "bench", "models", "doctor", "demo")
+VERBS = ("point", "scanpath", "search", "asymmetry", "eval", "bench", "models", "doctor", "demo")
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from foveate.cli import main
-from foveate.cli_scanpath import DEFAULT
+from foveate.cli_scanpath import DEFAULT, sample_frames
 from foveate.scanpath import predicting
 from foveate.vision import load_image
 
@@ -82,11 +83,13 @@ def test_standard_input(look, shot: Path, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["shot.png", "--model", "nobody"], 2, "scanpath models are neva"),
+        (["shot.png", "--model", "nobody"], 2, "scanpath models are priority, neva"),
         (["shot.png", "--n", "0"], 2, "whole number, between 1 and 1000, got '0'"),
         (["shot.png", "--device", "tpu"], 2, "unknown device 'tpu'"),
         (["-", "-"], 2, "- (standard input) can be given once only"),
         (["none.png"], 1, "none.png: no such file"),
+        (["shot.png", "--every", "0"], 2, "number of seconds, at least 0.01, got '0'"),
+        (["shot.png", "--every", "often"], 2, "number of seconds, at least 0.01, got 'often'"),
         ([], 2, "required: IMAGE"),
     ],
 )
@@ -96,6 +99,115 @@ def test_what_cannot_be_is_one_sentence(look, shot: Path, words: list[str], code
     assert (ended, lines) == (code, [])
     assert message in errors
     assert len(errors.splitlines()) == 1
+
+
+class Reel:
+    """What OpenCV makes of a video: red in RGB, with times of frames as told, in milliseconds."""
+
+    CAP_PROP_FRAME_COUNT, CAP_PROP_FPS, CAP_PROP_POS_MSEC = range(3)
+
+    def __init__(self, times: list[float], rate: float, announced: float) -> None:
+        self.times, self.facts, self.shown, self.released = times, {0: announced, 1: rate}, -1, 0
+
+    def VideoCapture(self, name: str) -> "Reel":  # noqa: N802 (OpenCV's name)
+        self.shown = -1
+        return self
+
+    def get(self, key: int) -> float:
+        return self.facts[key] if key in self.facts else self.times[self.shown]
+
+    def grab(self) -> bool:
+        self.shown += 1
+        return self.shown < len(self.times)
+
+    def retrieve(self) -> tuple[bool, np.ndarray]:
+        pixels = np.zeros((30, 40, 3), np.uint8)
+        pixels[..., 2] = 200 + self.shown
+        return True, pixels
+
+    def release(self) -> None:
+        self.released += 1
+
+
+def _play(monkeypatch: pytest.MonkeyPatch, times: list[float], rate: float = 10, announced: float = 0) -> Reel:
+    reel = Reel(times, rate, announced)
+    monkeypatch.setitem(sys.modules, "cv2", reel)
+    return reel
+
+
+def test_a_video_gives_a_path_for_each_sampled_frame(look, shot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("clip.mp4").touch()
+    reel = _play(monkeypatch, [100.0 * i for i in range(26)], announced=26)
+    code, lines, errors = look("clip.mp4", "shot.png", "--n", "3", "--out", "frames")
+    assert (code, errors) == (0, "")
+    assert reel.released == 1
+    assert [line.split()[0] for line in lines] == ["clip.mp4@0.00s", "clip.mp4@1.00s", "clip.mp4@2.00s", "shot.png"]
+    names = ["clip-00000.00s", "clip-00001.00s", "clip-00002.00s", "shot"]
+    assert sorted(p.name for p in Path("frames").glob("*.png")) == [f"{name}.scanpath.png" for name in names]
+    assert len((Path("frames") / "clip-00001.00s.scanpath.csv").read_text().splitlines()) == 4
+    answer = json.loads((Path("frames") / "clip-00002.00s.scanpath.json").read_text())
+    assert answer["image"] == {"width": 40, "height": 30}
+    assert (answer["source"], answer["details"]) == ("clip.mp4@2.00s", {"seconds": 2.0})
+
+
+@pytest.mark.parametrize(
+    ("times", "every", "expected"),
+    [
+        ([0, 370, 740, 1110, 1480, 2900, 3300], 1.0, [0, 1.11, 2.9, 3.3]),  # frames of unequal length
+        ([0, 0, 0, 0, 0, 0], 0.2, [0, 0.2, 0.4]),  # nobody tells times: by the rate
+        ([0, 100, 200, 300], 0.01, [0, 0.1, 0.2, 0.3]),
+        ([0, 100, 200, 300], 60.0, [0]),
+    ],
+)
+def test_frames_are_the_first_after_each_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: list[float], every: float, expected: list[float]
+) -> None:
+    (tmp_path / "clip.avi").touch()
+    _play(monkeypatch, times)
+    frames = list(sample_frames(tmp_path / "clip.avi", every))
+    assert [seconds for seconds, _ in frames] == pytest.approx(expected)
+    assert frames[0][1].getpixel((5, 5)) == (200, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("times", "announced", "message"),
+    [
+        ([], 0, "clip.mkv is not a video that can be read: give MP4"),
+        ([0, 100, 200], 50, "clip.mkv stops at 0.20 of 5.00 seconds"),
+    ],
+)
+def test_a_bad_video_is_named_and_the_batch_goes_on(
+    look, shot: Path, monkeypatch: pytest.MonkeyPatch, times: list[float], announced: float, message: str
+) -> None:
+    Path("clip.mkv").touch()
+    _play(monkeypatch, times, announced=announced)
+    code, lines, errors = look("clip.mkv", "shot.png")
+    assert code == 1
+    assert message in errors.splitlines()[0]
+    assert "1 of 2 inputs failed" in errors
+    assert lines[-1].startswith("shot.png")
+
+
+def test_a_video_without_opencv_names_the_extra(look, shot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    Path("clip.webm").touch()
+    code, lines, errors = look("clip.webm", "shot.png")
+    assert code == 1
+    assert errors.splitlines()[0].endswith('clip.webm is a video, which needs OpenCV: pip install "foveate[video]"')
+    assert [line.split()[0] for line in lines] == ["shot.png"]
+
+
+def test_opencv_reads_what_opencv_wrote(tmp_path: Path) -> None:
+    cv2 = pytest.importorskip("cv2", reason="OpenCV is not here: pip install foveate[video]")
+    path = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    for i in range(25):
+        writer.write(np.full((48, 64, 3), (10, 10, 10 * i), np.uint8))  # ever more red
+    writer.release()
+    frames = list(sample_frames(path, 1.0))
+    assert [seconds for seconds, _ in frames] == pytest.approx([0, 1, 2])
+    assert [frame.size for _, frame in frames] == [(64, 48)] * 3
+    assert [frame.getpixel((32, 24))[0] for _, frame in frames] == pytest.approx([0, 100, 200], abs=12)
 
 
 def test_the_default_is_that_of_the_room() -> None:
