@@ -66,6 +66,15 @@ def _profiles(points: Tensor, shape: Sequence[int], sigma: float) -> tuple[Tenso
     return found[0], found[1]
 
 
+def _inside(bounds: Tensor, shape: Sequence[int]) -> Tensor:
+    """Mark the pixels within bounds (batch, 2) by 1, others by 0: (batch, 1, height, width)."""
+    found = []
+    for axis, length in enumerate(shape):
+        places = torch.linspace(-1, 1, length, device=bounds.device, dtype=bounds.dtype)
+        found.append((places.abs() <= bounds[:, axis, None] + 0.5 / max(length - 1, 1)).to(bounds.dtype))
+    return (found[0][:, :, None] * found[1][:, None, :])[:, None]
+
+
 class _Perceive(torch.autograd.Function):
     """Mix sharp and blurred in one pass; the gradient of the fixation is two sums, and no mask is kept for it."""
 
@@ -105,6 +114,8 @@ class Foveation:
         blur_size: Side of the kernel that blurs, pixels; odd.
         blur_sigma: Standard deviation of that kernel, pixels.
         forgetting: What remains of the seen after each fixation, 0 to 1.
+        bounds: (batch, 2): largest row and column, 0 to 1, that are no padding; None where there is none. Padding stays
+            as it is, and is not mixed into the picture: the eye would be drawn to the edge between them.
     """
 
     def __init__(
@@ -114,14 +125,32 @@ class Foveation:
         blur_size: int = 41,
         blur_sigma: float = 10.0,
         forgetting: float = 0.0,
+        bounds: Tensor | None = None,
     ) -> None:
         self.sharp, self.sigma, self.forgetting = pictures, sigma, forgetting
-        self.change = blur(pictures, blur_size, blur_sigma) - pictures
+        if bounds is None:
+            self.change = blur(pictures, blur_size, blur_sigma) - pictures
+        else:
+            inside = _inside(bounds.to(pictures), pictures.shape[-2:])
+            weight = blur(inside, blur_size, blur_sigma).clamp_min(1e-6)
+            self.change = (blur(pictures * inside, blur_size, blur_sigma) / weight - pictures) * inside
         self.memory = torch.zeros(len(pictures), 1, *pictures.shape[-2:], device=pictures.device)
 
-    def perceive(self, points: Tensor) -> Tensor:
-        """Return what is perceived from fixations (batch, 2), differentiable with respect to them."""
-        return _Perceive.apply(points, self.sharp, self.change, self.memory, self.sigma)
+    def perceive(self, points: Tensor, which: Tensor | None = None) -> Tensor:
+        """Return what is perceived from fixations, differentiable with respect to them.
+
+        Args:
+            points: (n, 2): row and column.
+            which: (n,) number of the picture that each looks at, of the same one many times or of none; None for one
+                fixation on each picture.
+
+        Returns:
+            (n, channels, height, width).
+        """
+        sharp, change, memory = self.sharp, self.change, self.memory
+        if which is not None:
+            sharp, change, memory = sharp[which], change[which], memory[which]
+        return _Perceive.apply(points, sharp, change, memory, self.sigma)
 
     def remember(self, points: Tensor) -> None:
         """Keep what the fixations (batch, 2) have shown."""

@@ -51,11 +51,13 @@ def _load_priority(device: str, part: str) -> ScanpathModel:
 
 
 def _load_neva(device: str, part: str) -> ScanpathModel:
-    """Open NeVA with a classifier of timm; by default the backbone whose weights come with the package."""
-    from foveate.scanpath.neva import NeVA
-    from foveate.scanpath.task_models import Classifier
+    """Open NeVA: with a classifier of timm if one is named, else with what the packaged backbone's features tell."""
+    from foveate.scanpath.neva import NeVA, NevaSettings
+    from foveate.scanpath.task_models import Classifier, Reconstruction
 
-    return NeVA(Classifier(part or EYE, pretrained=True, device=device))
+    if part:
+        return NeVA(Classifier(part, pretrained=True, device=device))
+    return NeVA(Reconstruction(EYE, device=device), NevaSettings.free_viewing(64))
 
 
 def _load_nevaclip(device: str, part: str) -> ScanpathModel:

@@ -11,7 +11,7 @@ from torch import nn
 from foveate.scanpath.foveation import Foveation, blur, fovea
 from foveate.scanpath.frames import crop_to_square, fit_into_square
 from foveate.scanpath.neva import NeVA, NevaSettings, search_fixations
-from foveate.scanpath.task_models import Classifier, ImageText
+from foveate.scanpath.task_models import Classifier, ImageText, Reconstruction
 
 CASES = {
     "nevaclip_defaults": {"sigma": 0.2, "blur_size": 41, "blur_sigma": 10.0, "forgetting": 0.0, "steps": 20},
@@ -60,11 +60,11 @@ def test_the_search_goes_as_published(case, restarts: bool) -> None:
     settings = NevaSettings(**numbers, random_restarts=restarts, published=True)
     stream = iter(wanted[f"draws_restart{restarts:d}"].tolist())
 
-    def loss_of(seen: torch.Tensor) -> torch.Tensor:
-        return 1 - F.cosine_similarity(net(seen), target, dim=-1)
+    def loss_of(seen: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
+        return 1 - F.cosine_similarity(net(seen), target[which], dim=-1)
 
-    def draw(count: int) -> torch.Tensor:
-        return torch.tensor([next(stream) for _ in range(2 * count)]).view(count, 2)
+    def draw(which: torch.Tensor) -> torch.Tensor:
+        return torch.tensor([next(stream) for _ in range(2 * len(which))]).view(-1, 2)
 
     found = search_fixations(loss_of, x, wanted[f"scanpath_restart{restarts:d}"].shape[1], settings, draw)
     torch.testing.assert_close(found.points, wanted[f"scanpath_restart{restarts:d}"], atol=2e-6, rtol=0)
@@ -84,24 +84,89 @@ def test_the_eyes_gradient_is_that_of_the_formula() -> None:
     torch.testing.assert_close(ours, wanted, rtol=1e-4, atol=1e-4)
 
 
+def test_padding_is_not_mixed_into_the_picture() -> None:
+    torch.manual_seed(0)
+    x, bounds, point = torch.randn(1, 3, 33, 33), torch.tensor([[0.5, 1.0]]), torch.tensor([[0.9, 0.9]])
+    other = x.clone()
+    other[:, :, :8] = other[:, :, 25:] = 7.0
+    seen, again = (Foveation(picture, 0.01, 9, 3.0, bounds=bounds).perceive(point) for picture in (x, other))
+    torch.testing.assert_close(seen[:, :, 8:25], again[:, :, 8:25])
+    torch.testing.assert_close(again[:, :, :8], other[:, :, :8])
+    assert (seen - x)[:, :, 8:25].abs().mean() > 0.1
+    whole, plain = (Foveation(x, 0.01, 9, 3.0, bounds=limit) for limit in (torch.ones(1, 2), None))
+    torch.testing.assert_close(whole.perceive(point), plain.perceive(point), atol=1e-5, rtol=0)
+
+
 def test_corrected_fixations_stay_on_the_picture_and_keep_the_best_place() -> None:
     torch.manual_seed(0)
     x = torch.randn(3, 3, 32, 32)
-    seen: list[torch.Tensor] = []
 
-    def loss_of(picture: torch.Tensor) -> torch.Tensor:
-        loss = (picture - x).square().mean((1, 2, 3))
-        seen.append(loss.detach())
-        return loss
+    def loss_of(picture: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
+        return (picture - x[which]).square().mean((1, 2, 3))
 
     settings = NevaSettings(steps=15, blur_size=9, blur_sigma=3.0, learning_rate=0.4)
     bounds = torch.tensor([[0.5, 1.0]]).expand(3, 2)
-    generator = torch.Generator().manual_seed(0)
-    found = search_fixations(loss_of, x, 1, settings, lambda n: torch.rand(n, 2, generator=generator), bounds)
+    found = search_fixations(loss_of, x, 1, settings, random_numbers(3), bounds)
     assert (found.points.abs() <= bounds[:, None] + 1e-6).all()
-    torch.testing.assert_close(found.losses[:, 0], torch.stack(seen).amin(0))
-    eye = Foveation(x, settings.sigma, settings.blur_size, settings.blur_sigma)
-    torch.testing.assert_close(loss_of(eye.perceive(found.points[:, 0])), found.losses[:, 0])
+    eye = Foveation(x, settings.sigma, settings.blur_size, settings.blur_sigma, bounds=bounds)
+    torch.testing.assert_close(loss_of(eye.perceive(found.points[:, 0]), torch.arange(3)), found.losses[:, 0])
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 12])
+def test_looking_ahead_changes_no_fixation(steps: int) -> None:
+    torch.manual_seed(0)
+    net, x = Small().double().requires_grad_(False), torch.randn(5, 3, 48, 48, dtype=torch.float64)
+    x[:, :, :20, 28:] *= 6
+    settings = NevaSettings(steps=steps, blur_size=9, blur_sigma=3.0, forgetting=0.5, sigma=0.1)
+    bounds = torch.tensor([0.8, 1.0], dtype=torch.float64).expand(5, 2)
+
+    def loss_of(seen: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
+        return 1 - F.cosine_similarity(net(seen), net(x[which]), dim=-1)
+
+    found = search_fixations(loss_of, x, 3, settings, random_numbers(5), bounds)
+    for i in range(5):
+        mine, wanted_output = x[i : i + 1], net(x[i : i + 1])
+        wanted = plain_search(
+            lambda seen, output=wanted_output: 1 - F.cosine_similarity(net(seen), output),
+            mine,
+            3,
+            settings,
+            random_numbers(1),
+            bounds[i],
+        )
+        torch.testing.assert_close(found.points[i], wanted, rtol=0, atol=1e-6)
+
+
+def random_numbers(pictures: int):
+    """The same numbers for each picture, whoever else is drawn for."""
+    generators = [torch.Generator().manual_seed(0) for _ in range(pictures)]
+    return lambda which: torch.stack([torch.rand(2, generator=generators[i]) for i in which.tolist()])
+
+
+def plain_search(loss_of, x, count, settings, draw, limits):
+    """The formula as it stands, for one picture: a full blur and a gradient for every step."""
+    memory, points, side = torch.zeros(1, 1, *x.shape[-2:], dtype=x.dtype), [], x.shape[-1]
+    rows, columns = (torch.linspace(-1, 1, side, dtype=x.dtype).abs() <= limit + 0.5 / (side - 1) for limit in limits)
+    inside = (rows[:, None] & columns).to(x.dtype)[None, None]
+    for _ in range(count):
+        restarts = iter([(2 * draw(torch.tensor([0])) - 1) * limits for _ in range(max(settings.steps - 2, 0))])
+        place, best, lowest = torch.zeros(1, 2, dtype=x.dtype), torch.zeros(1, 2, dtype=x.dtype), torch.inf
+        for _ in range(settings.steps):
+            place = place.detach().requires_grad_()
+            soft, weight = (blur(part, settings.blur_size, settings.blur_sigma) for part in (x * inside, inside))
+            soft = torch.where(inside > 0, soft / weight, x)
+            blind = 1 - (memory + fovea(place, x.shape[-2:], settings.sigma))
+            loss = loss_of(x + (soft - x) * blind.clamp(0, 1)).mean()
+            (gradient,) = torch.autograd.grad(loss, place)
+            if loss.item() < lowest:
+                best, lowest = place.detach(), loss.item()
+                moved = place - settings.learning_rate * gradient.sign()
+                place = torch.minimum(torch.maximum(moved, -limits), limits)
+            else:
+                place = next(restarts, place)
+        memory = settings.forgetting * memory + fovea(best, x.shape[-2:], settings.sigma)
+        points.append(best[0])
+    return torch.stack(points)
 
 
 @pytest.mark.parametrize("size", [(300, 200), (120, 400), (64, 64)])
@@ -143,8 +208,47 @@ def test_a_classifier_looks_at_pictures_of_any_size() -> None:
         look(images[0], count=0)
 
 
+def test_a_path_does_not_depend_on_the_batch() -> None:
+    torch.manual_seed(0)
+    look = NeVA(Reconstruction("test_resnet", pretrained=False), NevaSettings.free_viewing(64), batch_size=3)
+    rng = np.random.default_rng(0)
+    images = [Image.fromarray(rng.integers(0, 255, (60, 80, 3), dtype=np.uint8)) for _ in range(3)]
+    together = look.batch(images, count=2, seed=[4, 5, 6])
+    for image, seed, path in zip(images, (4, 5, 6), together, strict=True):
+        np.testing.assert_allclose(look(image, count=2, seed=seed).points, path.points, atol=1e-3)
+    with pytest.raises(ValueError, match="got 2 for 3"):
+        look.batch(images, seed=[1, 2])
+
+
+@pytest.mark.parametrize(("x", "y"), [(150, 30), (30, 60), (100, 90)])
+def test_reconstruction_looks_at_the_only_thing(x: int, y: int) -> None:
+    image = Image.new("RGB", (192, 128), "gray")
+    image.paste(Image.effect_noise((30, 30), 90).convert("RGB"), (x - 15, y - 15))
+    torch.manual_seed(0)
+    look = NeVA(Reconstruction("test_resnet", pretrained=False), NevaSettings.free_viewing(64))
+    first = look(image, count=1)[0]
+    assert np.hypot(first.x - x, first.y - y) < 20
+
+
+def test_the_blur_of_free_viewing_is_that_of_nevaclip_in_proportion() -> None:
+    wanted, small = NevaSettings(), NevaSettings.free_viewing(64)
+    assert NevaSettings.free_viewing(224).blur_size == wanted.blur_size
+    assert NevaSettings.free_viewing(224).blur_sigma == wanted.blur_sigma
+    assert small.blur_size == 13
+    assert small.blur_sigma == pytest.approx(wanted.blur_sigma * 64 / 224)
+
+
+def test_reconstruction_says_what_it_cannot() -> None:
+    task = Reconstruction("test_resnet", pretrained=False)
+    with pytest.raises(ValueError, match="reconstruction reads no words, got 'a dog'"):
+        NeVA(task, NevaSettings.free_viewing(64))(Image.new("RGB", (40, 40)), task="a dog")
+    with pytest.raises(ValueError, match=r"forward_intermediates, got Small"):
+        Reconstruction(Small())
+
+
 def test_random_weights_are_called_untrained() -> None:
     assert not NeVA(Classifier("test_resnet", pretrained=False)).trained
+    assert not NeVA(Reconstruction("test_resnet", pretrained=False)).trained
 
 
 def test_a_text_is_looked_for(tmp_path) -> None:
