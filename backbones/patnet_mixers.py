@@ -19,6 +19,7 @@ __all__ = [
     "PartialMixer",
     "PatchEmbed",
     "PatchMerging",
+    "Pointwise",
     "RelativeBias",
     "SpatialGate",
     "Stage",
@@ -50,6 +51,40 @@ def fuse_norm(module: nn.Module, convolution: str, norm: str) -> None:
     setattr(module, norm, nn.Identity())
 
 
+def _mix_channels(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Convolve with kernels of one cell."""
+    # oneDNN, which torch asks on a CPU with more than one thread, takes up to five times as long as the product of
+    # matrices that this is, as it brings kernels into another order first.
+    if not (x.is_cpu and x.shape[0] == 1 and x.dtype == torch.float32 and x.is_contiguous()):
+        return F.conv2d(x, weight, bias)
+    cells = x.flatten(2)[0]
+    mixed = weight.flatten(1) @ cells if bias is None else torch.addmm(bias[:, None], weight.flatten(1), cells)
+    return mixed.view(1, -1, x.shape[2], x.shape[3])
+
+
+# Its branch depends on the tensor, which symbolic tracing does not know.
+torch.fx.wrap("_mix_channels")
+
+
+class Pointwise(nn.Conv2d):
+    """Convolution of 1 by 1, quick on a CPU for one picture too.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        bias: Whether there is one.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, bias: bool = False, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__(in_channels, out_channels, 1, bias=bias, device=device, dtype=dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mix the channels of (batch, in_channels, height, width)."""
+        return _mix_channels(x, self.weight, self.bias)
+
+
 class GaussianGate(nn.Module):
     """Weigh channels by their mean and standard deviation over the map.
 
@@ -69,11 +104,15 @@ class GaussianGate(nn.Module):
         """Gate (batch, dim, height, width)."""
         flat = x.flatten(2)
         mean = flat.mean(2, keepdim=True)
-        # Tensor.std goes over a map on a CPU cell by cell, and takes ten times as long as these passes. They divide
-        # first, as a sum of squares has no room in half precision.
-        deviation = torch.linalg.vector_norm((flat - mean) * (flat.shape[2] - 1) ** -0.5, dim=2, keepdim=True)
-        statistics = torch.cat([mean, deviation], 2).unsqueeze(2)
-        return x * F.hardsigmoid(self.bn(self.cfc1(statistics)))
+        # Tensor.std goes over a map on a CPU cell by cell, and takes ten times as long as these passes. A sum of
+        # squares has no room in half precision.
+        wide = torch.promote_types(x.dtype, torch.float32)
+        distance = torch.linalg.vector_norm(flat - mean, dim=2, keepdim=True, dtype=wide)
+        deviation = (distance * (flat.shape[2] - 1) ** -0.5).to(x.dtype)
+        # The kernel is as large as what it sees, so that a product does for the convolution.
+        statistics = torch.cat([mean, deviation], 2).flatten(1)
+        mixed = F.linear(statistics, self.cfc1.weight.flatten(1), self.cfc1.bias)
+        return x * F.hardsigmoid(self.bn(mixed[..., None, None]))
 
     def reparameterize(self) -> None:
         """Take the norm into the convolution, in place; for inference."""
@@ -100,8 +139,10 @@ class RelativeBias(nn.Module):
         rows = torch.arange(1 - height, height, device=table.device, dtype=torch.float32)
         columns = torch.arange(1 - width, width, device=table.device, dtype=torch.float32)
         distance = (rows[:, None] ** 2 + columns**2).sqrt().round()
-        far = (_ALPHA + (distance.clamp(min=1) / _ALPHA).log() / math.log(_GAMMA / _ALPHA) * (_BETA - _ALPHA)).round()
-        bucket = torch.where(distance <= _ALPHA, distance, far.clamp(max=_BETA)).long() + int(_BETA)
+        if (height - 1) ** 2 + (width - 1) ** 2 > _ALPHA**2:
+            far = _ALPHA + (distance.clamp(min=1) / _ALPHA).log() / math.log(_GAMMA / _ALPHA) * (_BETA - _ALPHA)
+            distance = torch.where(distance <= _ALPHA, distance, far.round().clamp(max=_BETA))
+        bucket = distance.long() + int(_BETA)
         # A window of all keys slides over the offsets: the last query's comes first.
         pairs = table[:, bucket].unfold(1, height, 1).unfold(2, width, 1).flip(1, 2)
         return pairs.reshape(1, table.shape[0], height * width, height * width)
@@ -140,7 +181,11 @@ class BiasedAttention(nn.Module):
         bias = self.rpe_k(height, width).to(q.dtype)
         dropout = self.dropout if self.training else 0.0
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
-        out = self.proj(out.transpose(1, 2).reshape(batch, -1, dim))
+        out = out.transpose(1, 2)
+        if torch.onnx.is_in_onnx_export():
+            # The attention that ONNX makes of this has another memory order.
+            out = out.clone(memory_format=torch.contiguous_format)
+        out = self.proj(out.reshape(batch, -1, dim))
         out = F.dropout(out, self.dropout, self.training)
         return out.transpose(1, 2).reshape(batch, dim, height, width)
 
@@ -209,8 +254,8 @@ class SpatialGate(nn.Module):
         dd = {"device": device, "dtype": dtype}
         convolved = dim // 2
         self.sizes = (dim - convolved, convolved)
-        self.conv: nn.Module = nn.Conv2d(convolved, convolved, 1, bias=False, **dd)
-        self.conv_attn = nn.Conv2d(self.sizes[0], 1, 1, bias=False, **dd)
+        self.conv: nn.Module = Pointwise(convolved, convolved, **dd)
+        self.conv_attn = Pointwise(self.sizes[0], 1, **dd)
         self.norm = nn.BatchNorm2d(self.sizes[0], **dd)
         self.norm2: nn.Module = nn.BatchNorm2d(convolved, **dd)
 
@@ -244,7 +289,7 @@ class SpatialGate(nn.Module):
             before.weight[first:], None, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
         )
         kernel = self.conv.weight.flatten(1)
-        merged = nn.Conv2d(before.in_channels, before.out_channels, 1).to(before.weight).eval()
+        merged = Pointwise(before.in_channels, before.out_channels, bias=True).to(before.weight).eval()
         merged.weight.copy_(torch.cat([before.weight[:first], (kernel @ weight.flatten(1))[..., None, None]]))
         merged.bias = nn.Parameter(torch.cat([torch.zeros_like(self.norm.weight), kernel @ bias]))
         self.norm2, self.conv = nn.Identity(), nn.Identity()
@@ -287,10 +332,10 @@ class Block(nn.Module):
         self.two_residuals = two_residuals
         self.spatial_mixing = PartialMixer(dim, kind, n_div, heads, attn_drop, **dd)
         layers = [
-            nn.Conv2d(dim, hidden, 1, bias=False, **dd),
+            Pointwise(dim, hidden, **dd),
             nn.BatchNorm2d(hidden, **dd),
             act_layer(),
-            nn.Conv2d(hidden, dim, 1, bias=False, **dd),
+            Pointwise(hidden, dim, **dd),
         ]
         self.mlp = nn.Sequential(*layers, *([SpatialGate(dim, **dd)] if spatial else []))
         self.drop_path = DropPath(drop_path) if drop_path > 0 else nn.Identity()

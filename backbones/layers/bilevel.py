@@ -11,6 +11,7 @@ from timm.models import register_notrace_module
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from foveate.backbones.layers.portable import portable
 from foveate.kernels.routing.op import routed_attention
 from foveate.kernels.routing.problem import BlockGrid
 from foveate.kernels.routing.regions import region_means
@@ -164,7 +165,7 @@ class BiLevelRoutingAttention(nn.Module):
             routing_scale=self.scale,
             routing=routing,
             soft=self.soft,
-            backend=self.backend,
+            backend=portable(self.backend),
         )
         out = out.flatten(-2)
         if self.lepe is not None:
@@ -267,7 +268,7 @@ class BiLevelRoutingAttention2d(nn.Module):
             min(self.topk, grid.blocks),
             scale=self.scale,
             routing=routing,
-            backend=self.backend,
+            backend=portable(self.backend),
         )
         out = out[:, :height, :width].flatten(-2).permute(0, 3, 1, 2)
         if self.lepe is not None:

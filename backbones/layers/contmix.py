@@ -17,6 +17,7 @@ from foveate.backbones.layers.pieces import (
     conv_norm,
     enlarge,
 )
+from foveate.backbones.layers.portable import portable
 from foveate.backbones.layers.reparam import DilatedReparam
 from foveate.kernels.dynamic.op import dynamic_neighborhood
 
@@ -126,7 +127,7 @@ class _DynamicBlock(nn.Module):
             self.kernel_size,
             small_bias=self.rpb1,
             large_bias=self.rpb2,
-            backend=self.backend,
+            backend=portable(self.backend),
         )
         return out.flatten(1, 3)
 

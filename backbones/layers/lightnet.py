@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["TPE", "LightNetAttention", "MdTPE", "additive_decay", "decayed_scan", "md_lrpe", "rotate"]
+__all__ = ["TPE", "LightNetAttention", "MdTPE", "additive_decay", "decayed_scan", "lrpe", "md_lrpe", "rotate"]
 
 _EPS = 1e-5
 
@@ -93,20 +93,41 @@ def md_lrpe(height: int, width: int, heads: int, head_dim: int, device: Any = No
     return angles.cos(), angles.sin()
 
 
-def rotate(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
-    """Turn neighboring channels as pairs.
+def lrpe(tokens: int, head_dim: int, device: Any = None) -> tuple[Tensor, Tensor]:
+    """Angles by which queries and keys of a sequence turn; the same for every head.
+
+    Args:
+        tokens: Length of the sequence.
+        head_dim: Channels of a head, a multiple of 2.
+        device: Of the result.
+
+    Returns:
+        Cosines and sines, both (tokens, 1, head_dim / 2).
+
+    Source: LRPE of the first author's ``xmixers``, type 1.
+    """
+    steps = torch.arange(head_dim // 2, device=device, dtype=torch.float32)
+    angles = torch.arange(tokens, device=device, dtype=torch.float32)[:, None] * 10000.0 ** (-2 * steps / head_dim)
+    return angles.cos()[:, None], angles.sin()[:, None]
+
+
+def rotate(x: Tensor, cosines: Tensor, sines: Tensor, halves: bool = False) -> Tensor:
+    """Turn channels as pairs.
 
     Args:
         x: (batch, tokens, heads, head_dim).
-        cosines: (tokens, heads, head_dim / 2).
+        cosines: (tokens, heads, head_dim / 2), or 1 in place of heads.
         sines: As ``cosines``.
+        halves: Whether a channel of the first half pairs with one of the second, instead of with its neighbor.
 
     Returns:
         As ``x``.
     """
-    first, second = x.unflatten(-1, (-1, 2)).unbind(-1)
+    pairs = x.unflatten(-1, (2, -1) if halves else (-1, 2))
+    axis = -2 if halves else -1
+    first, second = pairs.unbind(axis)
     cosines, sines = cosines.to(x.dtype), sines.to(x.dtype)
-    return torch.stack([first * cosines - second * sines, first * sines + second * cosines], -1).flatten(-2)
+    return torch.stack([first * cosines - second * sines, first * sines + second * cosines], axis).flatten(-2)
 
 
 class TPE(nn.Module):
@@ -175,23 +196,36 @@ class LightNetAttention(nn.Module):
         dim: Channels.
         heads: Attention heads.
         causal: Whether a token sees only those before it and itself, as in language; pictures are read once as a whole.
+        scalar_decay: Whether the channels of a head decay alike, by a projection of their own; for the causal form.
 
     Raises:
-        ValueError: The heads do not divide the channels.
+        ValueError: The heads do not divide the channels, or ``scalar_decay`` comes without ``causal``.
 
     Source: arXiv 2405.21022. Activations and the gate, which comes before the norm, are those of the first author's
-    ``xmixers``; the running sum of the causal form begins at 1, as there.
+    ``xmixers``; the running sum of the causal form begins at 1, as there. With ``scalar_decay`` keys pass a SiLU,
+    instead of being weighed by the sum, and halves of the channels turn as pairs, as there too.
     """
 
-    def __init__(self, dim: int, heads: int, causal: bool = False, device: Any = None, dtype: Any = None) -> None:
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        causal: bool = False,
+        scalar_decay: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
         super().__init__()
         dd = {"device": device, "dtype": dtype}
         if dim % heads:
             raise ValueError(f"heads must divide the channels, got {heads} for {dim}")
+        if scalar_decay and not causal:
+            raise ValueError("scalar_decay needs causal=True: a state that is read once does not decay")
         self.heads, self.causal = heads, causal
         self.q_proj = nn.Linear(dim, dim, bias=False, **dd)
         self.k_proj = nn.Linear(dim, dim, bias=False, **dd)
         self.v_proj = nn.Linear(dim, dim, bias=False, **dd)
+        self.f_proj = nn.Linear(dim, heads, bias=False, **dd) if scalar_decay else None
         gate_dim = dim // heads
         self.output_gate = nn.Sequential(
             nn.Linear(dim, gate_dim, bias=False, **dd), nn.Linear(gate_dim, dim, bias=False, **dd)
@@ -204,20 +238,28 @@ class LightNetAttention(nn.Module):
 
         Args:
             x: (batch, tokens, dim).
-            cosines: Of ``md_lrpe``, to turn queries and keys; None leaves them. Not for the causal form, whose decays
-                are those of single channels.
+            cosines: Of ``md_lrpe``, or of ``lrpe`` for the causal form, to turn queries and keys; None leaves them.
+                Not where single channels decay.
             sines: As ``cosines``.
 
         Returns:
             As ``x``.
 
         Raises:
-            ValueError: The form is causal and angles are given.
+            ValueError: Angles are given where single channels decay.
         """
         q, k, v = self.heads_of(F.silu(self.q_proj(x))), self.heads_of(self.k_proj(x)), self.heads_of(self.v_proj(x))
+        if self.causal and self.f_proj is not None:
+            _, log_decay = additive_decay(self.f_proj(x)[..., None], empty=False)
+            k = F.silu(k)
+            if cosines is not None and sines is not None:
+                q, k = rotate(q, cosines, sines, halves=True), rotate(k, cosines, sines, halves=True)
+            return self.finish(decayed_scan(q, k, v, log_decay), x)
         if self.causal:
             if cosines is not None:
-                raise ValueError("causal attention takes no angles, as its channels decay one by one: leave them out")
+                raise ValueError(
+                    "causal attention takes no angles where single channels decay: leave them out, or set scalar_decay"
+                )
             weights, log_decay = additive_decay(k, empty=False)
             return self.finish(decayed_scan(q, weights, v, log_decay), x)
         k = k.softmax(1)

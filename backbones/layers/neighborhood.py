@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from timm.models import register_notrace_module
 from torch import Tensor, nn
 
+from foveate.backbones.layers.portable import portable
 from foveate.kernels.neighborhood.op import neighborhood_attention
 
 Rotary = Callable[[Tensor], Tensor]
@@ -101,7 +102,7 @@ class _NeighborhoodAttention(nn.Module):
             rel_pos_bias=bias,
             extra_keys=extra_keys,
             extra_values=extra_values,
-            backend=self.backend,
+            backend=portable(self.backend),
         )
         out = cast(Tensor, attended)
         if self.pad_input:

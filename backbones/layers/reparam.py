@@ -3,9 +3,9 @@
 from typing import Any
 
 import torch
+from timm.models import register_notrace_module
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 # Kernel size and dilation of the branches beside the large kernel.
 BRANCHES = {
@@ -20,8 +20,13 @@ BRANCHES = {
 }
 
 
+@register_notrace_module
 class DilatedReparam(nn.Module):
     """Sum of a large depthwise convolution and of small dilated ones, each with its batch norm.
+
+    Where no batch norm takes statistics of the batch, all of them run as one convolution. Its kernel is summed up anew
+    in every pass, which costs little, follows the parameters whatever changes them, and gives them their gradients.
+    Where a module inside is watched by hooks, or is another one than those built here, all run one by one.
 
     Args:
         channels: In and out.
@@ -60,17 +65,45 @@ class DilatedReparam(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve, keeping the size of the map."""
+        origin = self.lk_origin
         if self.is_merged:
-            return self.lk_origin(x)
+            return origin(x)
+        pairs = self._pairs()
+        if all(_is_untouched(module) for pair in pairs for module in pair) and not any(n.training for _, n in pairs):
+            kernel, bias = self.merge(torch.promote_types(origin.weight.dtype, torch.float32))
+            kernel, bias = kernel.to(origin.weight.dtype), bias.to(origin.weight.dtype)
+            return F.conv2d(x, kernel, bias, padding=self.kernel_size // 2, groups=kernel.shape[0])
         out = self.origin_bn(self.lk_origin(x))
-        for conv, norm in self._pairs()[1:]:
+        for conv, norm in pairs[1:]:
             out = out + norm(conv(x))
         return out
 
-    def _pairs(self) -> list[tuple[nn.Module, nn.Module]]:
-        pairs: list[tuple[nn.Module, nn.Module]] = [(self.lk_origin, self.origin_bn)]
+    def _pairs(self) -> list[tuple[Any, Any]]:
+        pairs: list[tuple[Any, Any]] = [(self.lk_origin, self.origin_bn)]
         names = [f"k{size}_{dilation}" for size, dilation in self.branches]
         return pairs + [(self.get_submodule(f"dil_conv_{n}"), self.get_submodule(f"dil_bn_{n}")) for n in names]
+
+    def merge(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Sum all branches up to one kernel, with the running statistics of their norms; differentiable.
+
+        Args:
+            dtype: To add in.
+
+        Returns:
+            Kernel (channels, 1, kernel_size, kernel_size) and bias (channels), both of that type.
+        """
+        pairs = self._pairs()
+        scale = torch.stack([norm.weight for _, norm in pairs]).to(dtype)
+        shift = torch.stack([norm.bias for _, norm in pairs]).to(dtype)
+        mean = torch.stack([norm.running_mean for _, norm in pairs]).to(dtype)
+        scale = scale * torch.stack([norm.running_var.to(dtype) + norm.eps for _, norm in pairs]).rsqrt()
+        kernel = self.lk_origin.weight * scale[0, :, None, None, None]
+        for (conv, _), factor in zip(pairs[1:], scale[1:], strict=True):
+            step = conv.dilation[0]
+            edge = (self.kernel_size - step * (conv.kernel_size[0] - 1) - 1) // 2
+            taps = slice(edge, self.kernel_size - edge, step)
+            kernel[..., taps, taps] += conv.weight * factor[:, None, None, None]
+        return kernel, (shift - mean * scale).sum(0)
 
     @torch.no_grad()
     def reparameterize(self) -> None:
@@ -83,16 +116,9 @@ class DilatedReparam(nn.Module):
             return
         if self.training:
             raise RuntimeError("branches can only be merged in eval mode: call eval() first")
-        origin = self.lk_origin
-        kernel = torch.zeros_like(origin.weight, dtype=torch.float64)
-        bias = kernel.new_zeros(kernel.shape[0])
-        for conv, norm in self._pairs():
-            weight, shift = _fuse(conv, norm)
-            spread = _spread(weight, conv.dilation[0])  # type: ignore[index,arg-type]
-            edge = (self.kernel_size - spread.shape[-1]) // 2
-            kernel += F.pad(spread, (edge,) * 4)
-            bias += shift
-        place: dict[str, Any] = {"device": kernel.device, "dtype": origin.weight.dtype}
+        # In float64, so that many branches add up without loss.
+        kernel, bias = self.merge(torch.float64)
+        place: dict[str, Any] = {"device": kernel.device, "dtype": self.lk_origin.weight.dtype}
         merged = _depthwise(kernel.shape[0], self.kernel_size, bias=True, **place)
         merged.weight.copy_(kernel)
         merged.bias.copy_(bias)  # type: ignore[union-attr]
@@ -109,19 +135,10 @@ def _depthwise(channels: int, size: int, dilation: int = 1, bias: bool = False, 
     return nn.Conv2d(channels, channels, size, padding=padding, dilation=dilation, groups=channels, bias=bias, **dd)
 
 
-def _fuse(conv: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
-    """Take a batch norm into the kernel before it, in float64 so that many branches add up without loss."""
-    numbers = (conv.weight, norm.running_mean, norm.running_var, norm.weight, norm.bias)
-    kernel, mean, variance, scale, shift = (number.double() for number in numbers)
-    return fuse_conv_bn_weights(kernel, None, mean, variance, norm.eps, scale, shift)  # type: ignore[arg-type]
-
-
-def _spread(weight: Tensor, dilation: int) -> Tensor:
-    """Write a dilated kernel as an undilated one with zeros in between."""
-    side = dilation * (weight.shape[-1] - 1) + 1
-    wide = weight.new_zeros(*weight.shape[:2], side, side)
-    wide[..., ::dilation, ::dilation] = weight
-    return wide
+def _is_untouched(module: nn.Module) -> bool:
+    """Tell whether a module is a convolution or a norm as built here, and nobody watches its passes."""
+    watched = module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
+    return type(module) in (nn.Conv2d, nn.BatchNorm2d) and not watched and "forward" not in module.__dict__
 
 
 def reparameterize(module: nn.Module) -> nn.Module:

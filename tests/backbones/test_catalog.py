@@ -103,7 +103,9 @@ def test_counts_are_those_that_the_authors_publish(name: str) -> None:
     if entry.family == "overlock":
         model = timm.create_model(name, device="meta", deploy=True).eval()
         counted = sum(parameter.numel() for parameter in model.parameters()), count_macs(model, (3, 224, 224))
-        assert f"{counted[0] / 1e6:.1f} M, {counted[1] / 1e9:.2f} G" in entry.note
+        assert f"{counted[0] / 1e6:.1f} M parameters" in entry.note
+        # In eval mode, branches run as one kernel before they are merged as well.
+        assert counted[1] == entry.macs
     # The authors of DiNAT count norms too, half a percent; those of OverLoCK are off by up to 2 percent, both ways.
     share = 0.02 if entry.family == "overlock" else 0.006
     assert counted[1] == pytest.approx(macs * 1e9, rel=share, abs=0.05e9 if macs > 1 else 0.5e6)

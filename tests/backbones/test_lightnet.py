@@ -12,6 +12,7 @@ from foveate.backbones.layers.lightnet import (
     MdTPE,
     additive_decay,
     decayed_scan,
+    lrpe,
     md_lrpe,
     rotate,
 )
@@ -37,6 +38,18 @@ def test_modules_answer_as_published(case: str, golden) -> None:
         assert_close(module(golden.make_input(spec)), golden.outputs(f"lightnet/{case}")["y"])
 
 
+def test_causal_attention_with_angles_answers_as_published(golden) -> None:
+    spec = golden.load("lightnet/xmixers_attn_scalar")
+    module = LightNetAttention(64, 4, causal=True, scalar_decay=True).eval()
+    module.load_state_dict(golden.fill_state(spec))
+    x, wanted = golden.make_input(spec), golden.outputs("lightnet/xmixers_attn_scalar")["y"]
+    with torch.inference_mode():
+        assert_close(module(x, *lrpe(x.shape[1], 16)), wanted)
+        # A token sees none that come later.
+        assert_close(module(x[:, :20], *lrpe(20, 16)), wanted[:, :20])
+        assert (module(x) - wanted).abs().max() > 0.1 * wanted.std()
+
+
 def test_angles_turn_as_published(golden) -> None:
     spec = golden.load("lightnet/md_lrpe_hd32_h4_6x10")
     x = golden.make_input(spec).transpose(1, 2)
@@ -58,6 +71,8 @@ def test_the_recurrence_is_a_running_softmax(golden) -> None:
 def test_angles_and_heads_have_to_fit() -> None:
     with pytest.raises(ValueError, match="divide the channels"):
         LightNetAttention(10, 4)
+    with pytest.raises(ValueError, match="needs causal=True"):
+        LightNetAttention(16, 4, scalar_decay=True)
     with pytest.raises(ValueError, match="takes no angles"):
         LightNetAttention(16, 4, causal=True)(torch.randn(1, 4, 16), *md_lrpe(2, 2, 4, 4))
 

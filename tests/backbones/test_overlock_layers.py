@@ -107,6 +107,84 @@ def test_the_other_pieces_answer_as_published(case: str, module: nn.Module, gold
     check(golden, f"ops/{case}", module)
 
 
+def branched(side: int = 13, channels: int = 6) -> DilatedReparam:
+    """Branches with statistics that count."""
+    torch.manual_seed(side)
+    module = DilatedReparam(channels, side)
+    for _ in range(3):
+        module(torch.randn(2, channels, 16, 15))
+    return module.eval()
+
+
+def apart(module: DilatedReparam, x: Tensor) -> Tensor:
+    """Run the branches one by one."""
+    return sum((norm(conv(x)) for conv, norm in module._pairs()), torch.zeros_like(x))
+
+
+@pytest.mark.parametrize("side", [5, 9, 13, 17])
+def test_branches_run_as_one_kernel_with_the_numbers_and_gradients_of_all(side: int) -> None:
+    module = branched(side)
+    x = torch.randn(2, 6, 16, 15, requires_grad=True)
+    probe = torch.randn(2, 6, 16, 15)
+    inputs = [x, *module.parameters()]
+    with torch.profiler.profile() as profile:
+        out = module(x)
+    assert sum(event.name == "aten::conv2d" for event in profile.events()) == 1
+    wanted = apart(module, x)
+    torch.testing.assert_close(out, wanted, atol=1e-5, rtol=1e-5)
+    ours = torch.autograd.grad(out, inputs, probe)
+    for gradient, answer in zip(ours, torch.autograd.grad(wanted, inputs, probe), strict=True):
+        assert (gradient - answer).abs().max() <= 1e-4 * answer.std()
+
+
+def test_the_one_kernel_follows_whatever_changes_the_branches() -> None:
+    module, x = branched(), torch.randn(1, 6, 14, 14)
+    keys = set(module.state_dict())
+    with torch.inference_mode():
+        before = module(x)
+        module.dil_conv_k3_4.weight.data.mul_(3)
+        module.dil_bn_k3_4.running_var.fill_(0.1)
+        assert (module(x) - before).abs().max() > 0.1
+        torch.testing.assert_close(module(x), apart(module, x), atol=1e-5, rtol=1e-5)
+    assert set(module.state_dict()) == keys
+
+
+def test_branches_that_are_watched_replaced_or_in_training_run_one_by_one() -> None:
+    module, x = branched(), torch.randn(2, 6, 14, 14)
+    alone = module(x)
+    seen: list[Tensor] = []
+    hook = module.dil_conv_k5_1.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    torch.testing.assert_close(module(x), alone, atol=1e-5, rtol=1e-5)
+    assert len(seen) == 1
+    hook.remove()
+    norm = module.dil_bn_k5_1
+    module.dil_bn_k5_1 = nn.Sequential(norm, nn.Tanh())
+    assert not torch.allclose(module(x), alone)
+    module.dil_bn_k5_1 = norm
+    assert torch.equal(module(x), alone)
+    mean = norm.running_mean.clone()
+    module.train()
+    module(x + 1)
+    assert not torch.equal(norm.running_mean, mean)
+    # Frozen norms inside a network in training keep their statistics, and the one kernel.
+    for _, frozen in module._pairs():
+        frozen.eval()
+    torch.testing.assert_close(module(x), apart(module, x), atol=1e-5, rtol=1e-5)
+
+
+def test_the_one_kernel_is_compiled_exported_and_in_bfloat16() -> None:
+    module, x = branched(), torch.randn(2, 6, 14, 14)
+    with torch.no_grad():
+        wanted = module(x)
+        torch.testing.assert_close(torch.compile(module, fullgraph=True, backend="aot_eager")(x), wanted)
+        torch.testing.assert_close(torch.export.export(module, (x,)).module()(x), wanted)
+        with torch.autocast("cpu", torch.bfloat16):
+            half = module(x)
+        assert half.dtype == torch.bfloat16
+        assert (half - wanted).abs().max() <= 2e-2 * wanted.abs().max()
+        assert (module.bfloat16()(x.bfloat16()) - wanted).abs().max() <= 2e-2 * wanted.abs().max()
+
+
 def test_merging_a_block_changes_keys_but_no_numbers() -> None:
     torch.manual_seed(0)
     block = DynamicConvBlock(32, 64, kernel_size=7, res_scale=True, ls_init_value=1.0)

@@ -1,0 +1,17 @@
+"""Exports that know none of this package's operators."""
+
+import torch
+
+__all__ = ["portable"]
+
+
+def portable(backend: str | None) -> str | None:
+    """Choose the backend of an attention module: plain torch while a model is exported to ONNX.
+
+    Args:
+        backend: That the module has otherwise.
+
+    Returns:
+        "reference" inside ``torch.onnx.export``, since ONNX has operators of its own only; ``backend`` elsewhere.
+    """
+    return "reference" if torch.onnx.is_in_onnx_export() else backend

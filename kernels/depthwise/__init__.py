@@ -1,0 +1,1 @@
+"""Depthwise convolution with a large kernel."""
