@@ -264,10 +264,13 @@ def prepare(
         The call, not compiled yet.
 
     Raises:
-        ValueError: The schedule asks for more consumers than two.
+        ValueError: The schedule asks for more consumers than two, or has too few stages.
     """
     if schedule.parts != 2:
         raise ValueError(f"the Gluon backward kernels have 2 consumers, got parts={schedule.parts}; leave it out")
+    if kernel == "query" and schedule.overlap and schedule.stages < 3:
+        # A consumer would hold two boxes while it waits for a third.
+        raise ValueError(f"d_query that overlaps steps needs 3 stages or more, got {schedule.stages}: overlap=False")
     batch, heads, dim = inputs.query.shape[0], *inputs.query.shape[-2:]
     kv_heads = inputs.key.shape[-2]
     padded = three(axes)
