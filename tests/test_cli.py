@@ -49,7 +49,7 @@ def test_the_command_says_its_version(command: list[str]) -> None:
 def test_help_names_every_verb_and_example(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
-    assert all(re.search(rf"^ +{verb} ", shown, re.M) for verb in VERBS)
+    assert all(re.search(rf"^ +{verb}\b", shown, re.M) for verb in VERBS)
     assert main(["point", "--help"]) == 0
     shown = capsys.readouterr().out
     assert all(example.name in shown for example in EXAMPLES)

@@ -184,7 +184,7 @@ def test_the_verb_prints_the_ladder(
     [
         (["osie", "--data", "nowhere"], 2, "--data nowhere is no folder: give the folder that holds osie"),
         (["osie", "--data", ".", "--json", "no/where.json"], 2, "--json no/where.json must name a file in a folder"),
-        (["osie", "--data", ".", "--model", "nobody"], 2, "scanpath models are neva"),
+        (["osie", "--data", ".", "--model", "nobody"], 2, "scanpath models are priority"),
         (["osie", "--data", ".", "--model", "centre"], 1, "is missing fixations.mat"),
         (["mit1003", "--data", ".", "--model", "centre"], 1, "is missing ALLSTIMULI"),
     ],
