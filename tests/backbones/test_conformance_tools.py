@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 SIZE = 64
 # One model for each kernel, and two of plain layers.
-EXPORTED = ("biformer_tiny", "dinat_mini", "mobilenetv2_ela_t", "overlock_xt", "patnet_t0")
 
 
 def create(name: str, **kwargs: Any) -> nn.Module:
@@ -128,22 +127,3 @@ def test_export_takes_the_whole_model(representative: str) -> None:
     batch = torch.export.Dim("batch", min=2, max=64)
     program = torch.export.export(model, (pictures(),), dynamic_shapes=({0: batch},))
     assert_near(program.module()(pictures(3)), model(pictures(3)))
-
-
-@pytest.mark.slow
-@torch.inference_mode()
-@pytest.mark.parametrize("name", EXPORTED)
-@pytest.mark.filterwarnings("ignore")
-def test_onnx_knows_every_operator(name: str, tmp_path: Path) -> None:
-    pytest.importorskip("onnxscript", reason="onnxscript is not installed: nothing of foveate needs it")
-    reference = pytest.importorskip("onnx.reference", reason="onnx is not installed: nothing of foveate needs it")
-    model = create(name, num_classes=10)
-    for module in model.modules():
-        if hasattr(module, "backend"):
-            module.backend = "reference"  # made of operators that ONNX has
-    program = torch.onnx.export(model, (pictures(1),), dynamo=True, verbose=False)
-    assert program is not None
-    program.save(tmp_path / "model.onnx")
-    run = reference.ReferenceEvaluator(str(tmp_path / "model.onnx")).run
-    (out,) = run(None, {program.model.graph.inputs[0].name: pictures(1).numpy()})
-    assert_near(torch.from_numpy(out), model(pictures(1)), 1e-4)
