@@ -12,7 +12,6 @@ from timm.models import save_for_hf
 from torch import Tensor, nn
 
 SIZE = 64
-# One model for each kernel, and two of plain layers.
 
 
 def create(name: str, **kwargs: Any) -> nn.Module:
