@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import socket
 from typing import TYPE_CHECKING
 
 import foveate
@@ -64,6 +65,7 @@ def launch(host: str = "127.0.0.1", port: int | None = None, model: str = "fovea
         RuntimeError: gradio is not installed, the weights cannot be read, or the port is taken.
         ValueError: There is no such model.
     """
+    _check_host(host)
     app = build(model).queue(max_size=20)
     import gradio as gr
 
@@ -92,3 +94,12 @@ def launch(host: str = "127.0.0.1", port: int | None = None, model: str = "fovea
     if block:
         app.block_thread()
     return str(url)
+
+
+def _check_host(host: str) -> None:
+    """Fail at once where no port of an address can be listened on: gradio would try a hundred."""
+    try:
+        with socket.create_server((host, 0)):
+            pass
+    except OSError as error:
+        raise RuntimeError(f"the page cannot be served on {host} ({error}): choose another --host") from error

@@ -1,9 +1,11 @@
 """``foveate eval``: how often the click lands in the box, or how alike scanpaths are, beside trivial baselines."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import foveate
 from foveate.cli_scanpath import DEFAULT, load_looker
 from foveate.console import FAILED, OK, UsageError, add_model_options, complain, load_pointer, say, whole_number
 
@@ -49,8 +51,11 @@ def _add_gaze(suites: Any, name: str, text: str) -> None:
         "and string edit distance, with standard errors over pictures, beside what is trivial and other people.",
     )
     add = parser.add_argument
-    add("--data", required=True, metavar="DIR", help="folder of the data set as it was published")
-    add("--model", default=DEFAULT, metavar="NAME", help="scanpath model (default %(default)s)")
+    layout = "folder of the data set as it was published"
+    if name == "folder":
+        layout = "folder with pictures and fixations.csv: image, x, y (pixels), observer, duration, start (seconds)"
+    add("--data", required=True, metavar="DIR", help=layout)
+    add("--model", default=DEFAULT, metavar="NAME", help="a model of `foveate scanpath --help` (default %(default)s)")
     add("--device", metavar="NAME", help="cpu, cuda, cuda:1 ... (default: cuda if there is one)")
     add("--n", type=whole_number(1), metavar="N", help="fixations of each path (default: the median of people's)")
     add("--seed", type=whole_number(0), default=0, metavar="S", help="of all random numbers (default %(default)s)")
@@ -120,7 +125,10 @@ def run_gaze(args: argparse.Namespace) -> int:
     from foveate.scanpath.evaluate import evaluate, format_report, write_report
 
     model = load_looker(args.model, args.device)
-    viewings = open_dataset(args.dataset, args.data).viewings[: args.limit]
+    dataset = open_dataset(args.dataset, args.data)
+    for problem in dataset.problems:
+        complain(problem)
+    viewings = dataset.viewings[: args.limit]
     with tqdm(total=len(viewings), unit="picture", disable=None, leave=False) as bar:
         report = evaluate(
             model,
@@ -131,7 +139,12 @@ def run_gaze(args: argparse.Namespace) -> int:
             with_task=args.tell_task,
             progress=bar.update,
         )
+    known = args.dataset in getattr(model, "trained_on", ())
+    facts = {"limit": args.limit, "version": foveate.__version__, "trained_on_this": known}
+    report = replace(report, settings={**report.settings, **facts})
     say(format_report(report))
+    if known:
+        say(f"{report.model} was trained on {args.dataset} and its score is too good: see its card for unseen pictures")
     if args.json:
         write_report(report, args.json)
         say(f"result -> {args.json}")

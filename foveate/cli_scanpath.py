@@ -242,6 +242,6 @@ def _look(
     if args.json:
         say(json.dumps(path.to_dict(), ensure_ascii=False))
         return
-    places = "  ".join(f"{i}:({fixation.x:.0f}, {fixation.y:.0f})" for i, fixation in enumerate(path, start=1))
+    places = "  ".join(f"{i}:({int(fixation.x)}, {int(fixation.y)})" for i, fixation in enumerate(path, start=1))
     untrained = "" if path.trained else "  untrained"
     say(f"{label}  {places}  {path.observer}{untrained}  {drawing}")

@@ -186,7 +186,7 @@ def _search(
     if args.json:
         say(json.dumps(path.to_dict(), ensure_ascii=False))
         return
-    places = "  ".join(f"{i}:({fixation.x:.0f}, {fixation.y:.0f})" for i, fixation in enumerate(path, start=1))
+    places = "  ".join(f"{i}:({int(fixation.x)}, {int(fixation.y)})" for i, fixation in enumerate(path, start=1))
     number = path.details["saccades"]
     saccades = f"{number} saccade{'' if number == 1 else 's'}"
     ends = {None: "", True: f"  found after {saccades}", False: f"  not found in {saccades}"}

@@ -141,7 +141,13 @@ def find_inputs(words: Sequence[str]) -> list[Input]:
             found.append(Input("stdin", None))
         elif path.is_dir():
             missing = f"{name}: the folder holds no image ({', '.join(IMAGE_SUFFIXES)}): give another folder or a file"
-            found += _in_folder(path) or [Input(name, path, missing)]
+            try:
+                found += _in_folder(path) or [Input(name, path, missing)]
+            except OSError as error:
+                reason = (error.strerror or "unknown").lower()
+                found.append(
+                    Input(name, path, f"{name}: the folder cannot be read ({reason}): allow it, or leave it out")
+                )
         elif path.exists():
             found.append(Input(name, path))
         elif glob.has_magic(word):

@@ -109,7 +109,9 @@ def evaluate(
     ours: list[Scanpath] = []
     rungs: dict[str, list[Scanpath]] = {name: [] for name in RUNGS}
     failures: list[str] = []
-    lengths = [len(path) for viewing in viewings for path in viewing.scanpaths]
+    everything = [path for viewing in viewings for path in viewing.scanpaths]
+    lengths = [inside for path in everything if (inside := int(path.inside.sum()))]
+    outside = sum(len(path) for path in everything) - sum(lengths)
     if not lengths:
         raise ValueError("there is no scanpath to compare with: give pictures that people looked at")
     length = int(np.median(lengths)) if count is None else count
@@ -149,7 +151,7 @@ def evaluate(
         length,
         seconds / len(humans),
         _score(humans, rungs),
-        {"draws": draws, "seed": seed, "with_task": with_task},
+        {"draws": draws, "seed": seed, "with_task": with_task, "fixations_outside": outside},
         tuple(failures),
     )
 
@@ -181,6 +183,8 @@ def format_report(report: GazeReport) -> str:
         f"{report.count} fixations each; {report.model}{untrained}, {report.seconds_per_path:.3f} s a path",
         " ".join([f"{'':24}", *(f"{title:>12}" for title in _TITLES)]),
     ]
+    if outside := report.settings.get("fixations_outside"):
+        lines.insert(1, f"{outside} fixations lie outside their pictures and are left out")
     for name, table in report.ladder.items():
         label = f"model: {report.model}" if name == "model" else name
         cells = [_cell(table, measure) for measure in _SHOWN]

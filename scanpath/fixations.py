@@ -60,8 +60,8 @@ class Scanpath:
     details: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if len(self.size) != 2 or min(self.size) <= 0:
-            raise ValueError(f"size must be (width, height) in pixels, both above 0, got {self.size}")
+        if len(self.size) != 2 or min(self.size) < 1:
+            raise ValueError(f"size must be (width, height) in pixels, both at least 1, got {self.size}")
         object.__setattr__(self, "size", (int(self.size[0]), int(self.size[1])))
         columns = {"x": self.x, "y": self.y, "duration": self.duration, "start": self.start}
         length = len(np.atleast_1d(np.asarray(self.x)))

@@ -250,11 +250,17 @@ class NeVA:
             Paths in pixels of the pictures, without durations: the algorithm knows no time.
 
         Raises:
+            TypeError: A picture is no PIL image.
             ValueError: ``count`` is below 1, there are not as many tasks or seeds as pictures, or the task model reads
                 no text.
         """
         if count < 1:
             raise ValueError(f"count must be at least 1 fixation, got {count}")
+        for number, image in enumerate(images):
+            if not isinstance(image, Image.Image):
+                raise TypeError(
+                    f"picture {number} must be a PIL image, got {type(image).__name__}: open it with vision.load_image"
+                )
         words = [""] * len(images) if tasks is None else list(tasks)
         if len(words) != len(images):
             raise ValueError(f"there must be a task for every picture, got {len(words)} for {len(images)}")

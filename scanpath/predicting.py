@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -138,12 +139,18 @@ def predict(
         The path in pixels of the picture; ``source`` names the file it came from.
 
     Raises:
+        TypeError: The count, the seed or the task is of the wrong type.
         ValueError: The picture, the model, the count or the task cannot be used.
         RuntimeError: Weights are not here.
         OSError: The file cannot be read.
     """
-    if count < 1:
-        raise ValueError(f"count must be at least 1 fixation, got {count}")
+    for name, number, least in (("count", count, 1), ("seed", seed, 0)):
+        if not isinstance(number, Integral) or isinstance(number, bool):
+            raise TypeError(f"{name} must be a whole number, got {number!r}")
+        if number < least:
+            raise ValueError(f"{name} must be at least {least}{' fixation' if least else ''}, got {number}")
+    if not isinstance(task, str):
+        raise TypeError(f"task must be text, empty for free viewing, got {task!r}")
     eye = load_model(model, device) if isinstance(model, str) else model
     path = eye(load_image(image), count=count, task=" ".join(task.split()), seed=seed)
     if isinstance(image, (str, Path)):

@@ -159,6 +159,8 @@ class Priority:
     """
 
     name = "priority"
+    #: Data sets whose people taught it.
+    trained_on = ("osie",)
 
     def __init__(
         self,

@@ -4,9 +4,8 @@ import sqlite3
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from foveate.scanpath.datasets.common import GazeDataset, Source, Viewing, need
+from foveate.scanpath.datasets.common import GazeDataset, Source, Viewing, need, picture_size
 from foveate.scanpath.fixations import Scanpath
 
 __all__ = ["load"]
@@ -48,8 +47,7 @@ def load(folder: Path) -> GazeDataset:
     for name, observers in looks.items():
         picture = folder / "ALLSTIMULI" / name
         need(folder, [Source(f"ALLSTIMULI/{name}", _SOURCES[1].url)])
-        with Image.open(picture) as image:
-            size = image.size
+        size = picture_size(picture)
         paths = [_scanpath(clicks, size, picture.stem, who) for who, clicks in observers.items()]
         viewings.append(Viewing(picture.stem, size, tuple(paths), picture))
     return GazeDataset("capmit1003", tuple(viewings), "research; the authors state no licence")

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from PIL import Image
 from foveate.scanpath.fixations import Scanpath
 from foveate.vision.images import load_image
 
-__all__ = ["GazeDataset", "Source", "Viewing", "check_md5", "load_mat", "need"]
+__all__ = ["GazeDataset", "Source", "Viewing", "check_md5", "load_mat", "need", "picture_size"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +54,13 @@ class GazeDataset:
         name: Of the data set.
         viewings: One for each picture (and task).
         terms: What may be done with it, in one line.
+        problems: A sentence for each thing that was left out when it was read.
     """
 
     name: str
     viewings: tuple[Viewing, ...]
     terms: str
+    problems: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.viewings)
@@ -101,6 +104,21 @@ def need(folder: Path, sources: Sequence[Source]) -> None:
             for source in missing
         )
         raise FileNotFoundError(errno.ENOENT, f"is missing {'; '.join(facts)}: fetch and unpack it there", str(folder))
+
+
+def picture_size(file: Path) -> tuple[int, int]:
+    """Read width and height of a picture as ``load_image`` turns it, without decoding it.
+
+    Raises:
+        ValueError: It is no picture.
+    """
+    try:
+        with Image.open(file) as image:
+            width, height = image.size
+            # Orientations 5 to 8 lie on their side.
+            return (height, width) if image.getexif().get(0x0112, 1) in (5, 6, 7, 8) else (width, height)
+    except (OSError, SyntaxError) as error:
+        raise ValueError(f"{file.name} is no picture that can be read ({type(error).__name__}): save it anew") from None
 
 
 def check_md5(file: Path, wanted: str) -> None:
@@ -157,9 +175,10 @@ def load_npz(file: Path, keys: Sequence[str]) -> dict[str, np.ndarray]:
         ValueError: The file is damaged, or lacks an array.
     """
     try:
-        with np.load(file) as arrays:
+        # Opened here: numpy leaves a damaged file open.
+        with file.open("rb") as stream, np.load(stream) as arrays:
             return {key: arrays[key] for key in keys}
     except KeyError as error:
         raise ValueError(f"{file} lacks the array {error}: it is not the packed data set") from None
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{file} is damaged ({error}): fetch it again") from None

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from foveate.scanpath.datasets.common import GazeDataset, Source, Viewing, check_md5, load_mat, need
+from foveate.scanpath.datasets.common import GazeDataset, Source, Viewing, check_md5, load_mat, need, picture_size
 from foveate.scanpath.datasets.detection import Detection, detect_fixations
 from foveate.scanpath.fixations import Scanpath
 
@@ -30,7 +29,7 @@ def load(folder: Path, *, first_fixation: bool = False) -> GazeDataset:
 
     Raises:
         FileNotFoundError: A folder is missing.
-        ValueError: An archive is not the published one, or a recording is damaged.
+        ValueError: An archive is not the published one, or all recordings are damaged; some are named in ``problems``.
 
     Source:
         Fixations are detected as the authors' code does; as in pysaliency those off the picture and the first are
@@ -44,20 +43,26 @@ def load(folder: Path, *, first_fixation: bool = False) -> GazeDataset:
     pictures = sorted((folder / "ALLSTIMULI").glob("*.jpeg"))
     if not pictures or not observers:
         raise FileNotFoundError(2, "holds no pictures or no observers: unpack ALLSTIMULI.zip and DATA.zip", str(folder))
-    viewings = []
+    viewings, problems = [], []
     for picture in pictures:
-        with Image.open(picture) as image:
-            size = image.size
+        size = picture_size(picture)
         paths = []
         for observer in observers:
             file = observer / f"{picture.stem}.mat"
             if not file.is_file():
                 continue
-            path = _scanpath(detect_fixations(read_recording(file)), size, first_fixation, picture.stem, observer.name)
+            try:
+                found = detect_fixations(read_recording(file))
+            except ValueError as error:
+                problems.append(f"{picture.stem}, observer {observer.name}: {error}")
+                continue
+            path = _scanpath(found, size, first_fixation, picture.stem, observer.name)
             if path is not None:
                 paths.append(path)
         viewings.append(Viewing(picture.stem, size, tuple(paths), picture))
-    return GazeDataset("mit1003", tuple(viewings), "research; the authors state no licence")
+    if problems and not any(viewing.scanpaths for viewing in viewings):
+        raise ValueError(problems[0])
+    return GazeDataset("mit1003", tuple(viewings), "research; the authors state no licence", tuple(problems))
 
 
 def read_recording(file: Path) -> np.ndarray:

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from foveate.scanpath.datasets.common import GazeDataset, Source, Viewing, load_mat, load_npz, need
+from foveate.scanpath.datasets.common import GazeDataset, Source, Viewing, load_mat, load_npz, need, picture_size
 from foveate.scanpath.fixations import Scanpath
 
 __all__ = ["load"]
@@ -80,8 +79,7 @@ def _published(folder: Path, file: Path) -> GazeDataset:
             picture = stimuli / name
             size = (800, 600)
             if picture.is_file():
-                with Image.open(picture) as image:
-                    size = image.size
+                size = picture_size(picture)
             paths = _published_paths(record["subjects"], size, Path(name).stem)
             viewings.append(Viewing(Path(name).stem, size, paths, picture if picture.is_file() else None))
     except (KeyError, IndexError, TypeError, AttributeError) as error:

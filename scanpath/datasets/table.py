@@ -1,18 +1,25 @@
-"""Your own recordings: a folder of pictures and a table of fixations, CSV or parquet; and pysaliency both ways."""
+"""Your own recordings: a folder of pictures and a table of fixations, CSV or parquet."""
 
 import csv
-from collections.abc import Iterable
+import math
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from foveate.scanpath.datasets.common import GazeDataset, Source, Viewing, need
+from foveate.errors import sentence
+from foveate.scanpath.datasets.common import GazeDataset, Viewing, picture_size
 from foveate.scanpath.fixations import Scanpath
 
-__all__ = ["from_pysaliency", "load", "to_pysaliency"]
+__all__ = ["load"]
+
+_OBSERVERS = ("observer", "subject", "participant")
+_COLUMNS = ("image", "x", "y", "observer", "duration", "start", "task")
+# Nobody rests for so long, and everybody for more milliseconds.
+_LONGEST_SECONDS = 20.0
+
+Row = dict[str, Any]
 
 
 def load(folder: Path) -> GazeDataset:
@@ -20,144 +27,148 @@ def load(folder: Path) -> GazeDataset:
 
     Args:
         folder: Holds the table. Its columns: ``image`` (file name), ``x`` and ``y`` (pixels of the picture), and where
-            known ``observer``, ``duration`` and ``start`` (seconds), ``task``. Rows of a look are in order.
+            known ``observer`` (or subject, participant), ``duration`` and ``start`` (seconds), ``task``. Rows of a look
+            are in order; rows without a place, such as blinks, are left out.
 
     Returns:
-        The data set.
+        The data set; its ``problems`` name what was left out, and columns that nobody reads.
 
     Raises:
-        FileNotFoundError: There is no table, or a picture is missing.
-        ValueError: A column is missing, or a number is none.
+        FileNotFoundError: There is no table.
+        ValueError: It cannot be read, lacks a column, is in other units, or nothing in it can be used.
     """
     tables = (folder / f"fixations{end}" for end in (".csv", ".parquet"))
     table = next((table for table in tables if table.is_file()), None)
     if table is None:
-        need(folder, [Source("fixations.csv", "your own recordings")])
-        raise FileNotFoundError(2, "holds no fixations.csv", str(folder))
-    rows = _parquet(table) if table.suffix == ".parquet" else _csv(table)
-    looks: dict[str, dict[tuple[str, str], list[dict[str, Any]]]] = {}
+        raise FileNotFoundError(2, "holds no fixations.csv and no fixations.parquet: write one", str(folder))
+    rows, problems = _named(_parquet(table) if table.suffix == ".parquet" else _csv(table), table)
+    looks: dict[str, dict[tuple[str, str], list[Row]]] = {}
     for row in rows:
-        key = str(row.get("observer") or ""), str(row.get("task") or "")
-        looks.setdefault(str(row["image"]), {}).setdefault(key, []).append(row)
+        key = _text(row.get("observer")), _text(row.get("task"))
+        looks.setdefault(_text(row["image"]), {}).setdefault(key, []).append(row)
     viewings = []
     for name, observers in looks.items():
-        picture = next((p for p in (folder / name, folder / "images" / name) if p.is_file()), None)
-        if picture is None:
-            need(folder, [Source(name, f"named in {table.name}")])
+        try:
+            viewings.append(_viewing(folder, name, observers, problems))
+        except (ValueError, OSError) as error:
+            problems.append(f"{name}: {sentence(error)}")
+    if not viewings:
+        raise ValueError(f"{table} has nothing that can be used: {problems[-1] if problems else 'it has no rows'}")
+    _check_units(viewings, table)
+    return GazeDataset(folder.name, tuple(viewings), "your own", tuple(problems))
+
+
+def _viewing(folder: Path, name: str, observers: dict[tuple[str, str], list[Row]], problems: list[str]) -> Viewing:
+    """Collect the looks at one picture; those that cannot be used become problems."""
+    picture = next((p for p in (folder / name, folder / "images" / name) if name and p.is_file()), None)
+    if picture is None:
+        raise ValueError("there is no such picture beside the table or in images/: put it there")
+    size, paths, found = picture_size(picture), [], []
+    for (who, task), rows in observers.items():
+        try:
+            path, lost = _scanpath(rows, size, name, who, task)
+        except ValueError as error:
+            found.append(f"observer {who!r}: {error}")
             continue
-        with Image.open(picture) as image:
-            size = image.size
-        paths = tuple(_scanpath(rows, size, name, who, task) for (who, task), rows in observers.items())
-        viewings.append(Viewing(name, size, paths, picture))
-    return GazeDataset(folder.name, tuple(viewings), "your own")
+        if lost:
+            found.append(f"observer {who!r}: {lost} of {len(rows)} rows have no place and are left out")
+        paths.append(path)
+    if not paths:
+        raise ValueError(found[0] + (f" ({len(found) - 1} others like it)" if len(found) > 1 else ""))
+    problems += [f"{name}, {problem}" for problem in found]
+    return Viewing(name, size, tuple(paths), picture)
 
 
-def _csv(file: Path) -> list[dict[str, Any]]:
-    with file.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.DictReader(stream)
-        missing = {"image", "x", "y"} - set(reader.fieldnames or ())
-        if missing:
-            raise ValueError(f"{file} has no column {', '.join(sorted(missing))}: it needs image, x and y")
-        return list(reader)
+def _named(rows: list[Row], table: Path) -> tuple[list[Row], list[str]]:
+    """Bring columns to their names, whatever their case, and say which nobody reads."""
+    if not rows:
+        raise ValueError(f"{table} has no rows: it needs one a fixation, with image, x and y")
+    places: dict[str, str] = {}
+    for column in filter(None, rows[0]):  # cells beyond the header are under None
+        plain = str(column).strip().lower()
+        plain = "observer" if plain in _OBSERVERS else plain
+        if plain in _COLUMNS:
+            places.setdefault(plain, column)
+    missing = [name for name in ("image", "x", "y") if name not in places]
+    if missing:
+        found = ", ".join(map(str, filter(None, rows[0])))
+        raise ValueError(f"{table} has no column {', '.join(missing)}, only {found}: it needs image, x and y")
+    problems = []
+    if "observer" not in places:
+        problems.append(f"{table.name} has no column observer: all rows of a picture are taken for one look")
+    unread = [str(column) for column in filter(None, rows[0]) if column not in places.values()]
+    if unread:
+        problems.append(f"{table.name}: nobody reads the columns {', '.join(unread)}")
+    return [{name: row.get(column) for name, column in places.items()} for row in rows], problems
 
 
-def _parquet(file: Path) -> list[dict[str, Any]]:
+def _csv(file: Path) -> list[Row]:
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            first = stream.readline()
+            stream.seek(0)
+            # The separator is the one that the header has most of.
+            separator = max(",;\t", key=first.count)
+            return list(csv.DictReader(stream, delimiter=separator))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
+    except csv.Error as error:
+        raise ValueError(f"{file} cannot be read as CSV ({error}): save it anew") from None
+
+
+def _parquet(file: Path) -> list[Row]:
     try:
         pandas: Any = import_module("pandas")
+        table = pandas.read_parquet(file)
     except ImportError:
         raise RuntimeError("parquet files need pandas and pyarrow: install them, or save as CSV") from None
-    table = pandas.read_parquet(file)
-    missing = {"image", "x", "y"} - set(table.columns)
-    if missing:
-        raise ValueError(f"{file} has no column {', '.join(sorted(missing))}: it needs image, x and y")
-    rows: list[dict[str, Any]] = table.to_dict("records")
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{file} cannot be read as parquet ({error}): save it anew") from None
+    rows: list[Row] = table.to_dict("records")
     return rows
 
 
-def _scanpath(rows: list[dict[str, Any]], size: tuple[int, int], source: str, observer: str, task: str) -> Scanpath:
+def _text(value: Any) -> str:
+    """Write a name down; parquet has numbers, and None or NaN for none."""
+    missing = value is None or (isinstance(value, float) and math.isnan(value))
+    return "" if missing else str(value).strip()
+
+
+def _scanpath(rows: list[Row], size: tuple[int, int], source: str, observer: str, task: str) -> tuple[Scanpath, int]:
+    """Make a path, and count the rows that have no place."""
+    placed = [row for row in rows if _number(row["x"], "x") is not None and _number(row["y"], "y") is not None]
+    if not placed:
+        raise ValueError("no row has x and y")
+
     def column(name: str) -> np.ndarray | None:
-        values = [row.get(name) for row in rows]
-        if all(value in (None, "") for value in values):
+        values = [_number(row.get(name), name) for row in placed]
+        if all(value is None for value in values):
             return None
-        try:
-            return np.array([float(value) for value in values])  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            raise ValueError(f"{name} of {source}, observer {observer!r}, is not a number in every row") from None
+        if None in values:
+            raise ValueError(f"{name} is missing in row {values.index(None) + 1} of {len(values)} that have a place")
+        return np.array(values, dtype=np.float64)
 
-    x, y = column("x"), column("y")
-    if x is None or y is None:
-        raise ValueError(f"{source}, observer {observer!r}, has no x and y")
-    return Scanpath(x, y, size, column("duration"), column("start"), source, task, observer)
-
-
-def from_pysaliency(stimuli: Any, fixations: Any, name: str = "pysaliency") -> GazeDataset:
-    """Take over a data set of pysaliency.
-
-    Args:
-        stimuli: Stimuli or FileStimuli.
-        fixations: Scanpaths (called FixationTrains up to 0.2): with ``train_xs``, ``train_ys``, ``train_ts``,
-            ``train_ns`` and ``train_subjects``, or the same names with ``scanpaths``.
-        name: Of the data set.
-
-    Returns:
-        The data set; times are starts, durations are unknown unless the fixations say them.
-    """
-    columns = [_column(fixations, key) for key in ("xs", "ys", "ts", "ns", "subjects")]
-    files = getattr(stimuli, "filenames", None)
-    paths: dict[int, list[Scanpath]] = {}
-    for x, y, t, n, subject in zip(*columns, strict=True):
-        seen = np.isfinite(np.asarray(x, dtype=np.float64))
-        height, width = stimuli.sizes[int(n)][:2]
-        x, y, t = (np.asarray(c, dtype=np.float64)[seen] for c in (x, y, t))
-        if seen.any():
-            path = Scanpath(x, y, (int(width), int(height)), start=t, source=str(int(n)), observer=str(subject))
-            paths.setdefault(int(n), []).append(path)
-    viewings = [
-        Viewing(str(n), found[0].size, tuple(found), Path(files[n]) if files is not None else None)
-        for n, found in sorted(paths.items())
-    ]
-    return GazeDataset(name, tuple(viewings), "as the source says")
+    x, y, duration, start = (column(name) for name in ("x", "y", "duration", "start"))
+    if duration is not None and duration.size and np.median(duration) > _LONGEST_SECONDS:
+        raise ValueError(f"durations look like milliseconds (median {np.median(duration):g}): give seconds")
+    if start is not None and (np.diff(start) < 0).any():
+        raise ValueError("starts go back in time: put the rows of a look in order, and name each look's observer")
+    return Scanpath(x, y, size, duration, start, source, task, observer), len(rows) - len(placed)  # type: ignore[arg-type]
 
 
-def _column(fixations: Any, key: str) -> Iterable[Any]:
-    trains = getattr(fixations, f"train_{key}", None)
-    if trains is not None:
-        return list(trains)
-    lines = getattr(fixations, "scanpaths", None)
-    if lines is None:
-        raise TypeError(f"fixations must be pysaliency's FixationTrains or Scanpaths, got {type(fixations).__name__}")
-    names = {"ns": "n", "subjects": "subject"}
-    return list(getattr(lines, names.get(key, key)))
-
-
-def to_pysaliency(dataset: GazeDataset) -> tuple[Any, Any]:
-    """Make a data set one of pysaliency.
-
-    Args:
-        dataset: With pictures.
-
-    Returns:
-        FileStimuli and fixations; subjects are numbered in the order in which they first come.
-
-    Raises:
-        RuntimeError: pysaliency is not installed.
-    """
+def _number(value: Any, name: str) -> float | None:
+    """Read a cell; None where it is empty or not a number by its own account."""
+    text = _text(value)
+    if text.lower() in ("", "nan", "na", "none", "null"):
+        return None
     try:
-        pysaliency: Any = import_module("pysaliency")
-    except ImportError:
-        raise RuntimeError("this needs pysaliency: pip install pysaliency") from None
-    known: dict[str, int] = {}
-    columns: dict[str, list[Any]] = {key: [] for key in ("xs", "ys", "ts", "ns", "subjects")}
-    for number, viewing in enumerate(dataset):
-        for path in viewing.scanpaths:
-            start = path.start if path.start is not None else np.arange(len(path), dtype=np.float64)
-            subject = known.setdefault(path.observer, len(known))
-            values = (path.x, path.y, start, number, subject)
-            for key, value in zip(columns, values, strict=True):
-                columns[key].append(value)
-    missing = [viewing.name for viewing in dataset if viewing.path is None]
-    if missing:
-        raise ValueError(f"pysaliency needs the pictures, and there is none of {missing[0]}")
-    stimuli = pysaliency.FileStimuli([str(viewing.path) for viewing in dataset])
-    make = getattr(pysaliency, "FixationTrains", None) or pysaliency.ScanpathFixations
-    return stimuli, make.from_fixation_trains(*columns.values())
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{name} is {text!r}, not a number") from None
+
+
+def _check_units(viewings: list[Viewing], table: Path) -> None:
+    """Refuse places that are parts of a picture."""
+    furthest = max(float(np.abs(path.points).max()) for viewing in viewings for path in viewing.scanpaths)
+    if furthest <= 1 and min(min(viewing.size) for viewing in viewings) > 8:
+        raise ValueError(f"{table}: all places lie between 0 and 1: give pixels of the picture")

@@ -11,9 +11,10 @@ from PIL import Image
 from scipy.io import savemat
 
 from foveate.scanpath.datasets import DATASETS, Viewing, open_dataset
+from foveate.scanpath.datasets.common import load_npz
 from foveate.scanpath.datasets.detection import detect_fixations
+from foveate.scanpath.datasets.interchange import from_pysaliency
 from foveate.scanpath.datasets.mit1003 import read_recording
-from foveate.scanpath.datasets.table import from_pysaliency
 from tests.conftest import reference_folder, skip_unless_ci
 
 DATA = reference_folder().parent / "data"
@@ -180,15 +181,66 @@ def test_a_folder_of_your_own(tmp_path: Path) -> None:
     viewing = open_dataset("folder", tmp_path)[0]
     assert [path.observer for path in viewing.scanpaths] == ["me", "you"]
     assert viewing.scanpaths[0].points.tolist() == [[1, 2], [3, 4]]
-    (tmp_path / "fixations.csv").write_text("image,x\na.png,1\n")
-    with pytest.raises(ValueError, match="no column y"):
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("image,x\na.png,1\n", "no column y, only image, x"),
+        ("", "has no rows"),
+        ("image,x,y\n", "has no rows"),
+        ("image,x,y\na.png,1,left\n", "y is 'left', not a number"),
+        ("image,x,y\nb.png,1,2\n", r"b\.png: there is no such picture"),
+        ("image,x,y\nbad.png,1,2\n", r"bad\.png is no picture that can be read"),
+        ("image,x,y\na.png,.1,.2\na.png,.9,1\n", "all places lie between 0 and 1: give pixels"),
+        ("image,x,y,duration\na.png,1,2,180\na.png,1,2,250\n", "look like milliseconds .median 215."),
+        ("image,x,y,start\na.png,1,2,0.5\na.png,1,2,0.1\n", "starts go back in time"),
+        ("image,x,y,duration\na.png,1,2,.2\na.png,1,2,\n", "duration is missing in row 2 of 2"),
+        ("image,x,y\na.png,,\n", "no row has x and y"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
+    picture(tmp_path / "a.png")
+    (tmp_path / "bad.png").write_text("no picture")
+    (tmp_path / "fixations.csv").write_text(text)
+    with pytest.raises(ValueError, match=message) as caught:
         open_dataset("folder", tmp_path)
-    (tmp_path / "fixations.csv").write_text("image,x,y\na.png,1,left\n")
-    with pytest.raises(ValueError, match="not a number"):
+    assert "\n" not in str(caught.value)
+
+
+def test_a_table_survives_bad_rows_and_names_them(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    lines = ["Image;X;Y;Subject;pupil", "a.png;1;2;me;3", "a.png;;;me;3", "a.png;3;4;me;3", "a.png;5;six;you;3"]
+    (tmp_path / "fixations.csv").write_text("\n".join([*lines, "b.png;1;1;me;3"]))
+    dataset = open_dataset("folder", tmp_path)
+    assert [path.observer for path in dataset[0].scanpaths] == ["me"]
+    assert dataset[0].scanpaths[0].points.tolist() == [[1, 2], [3, 4]]
+    assert dataset.problems == (
+        "fixations.csv: nobody reads the columns pupil",
+        "a.png, observer 'me': 1 of 3 rows have no place and are left out",
+        "a.png, observer 'you': y is 'six', not a number",
+        "b.png: there is no such picture beside the table or in images/: put it there",
+    )
+    (tmp_path / "fixations.csv").write_text("image,x,y\na.png,1,2\n")
+    assert "no column observer" in open_dataset("folder", tmp_path).problems[0]
+    (tmp_path / "fixations.csv").write_bytes("image,x,y\né.png,1,2\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"is not UTF-8 \(byte 10\): save it as UTF-8"):
         open_dataset("folder", tmp_path)
-    (tmp_path / "fixations.csv").write_text("image,x,y\nb.png,1,2\n")
-    with pytest.raises(FileNotFoundError, match=r"missing b.png"):
-        open_dataset("folder", tmp_path)
+
+
+def test_pictures_that_lie_on_their_side(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.jpg", exif=exif)
+    (tmp_path / "fixations.csv").write_text("image,x,y,observer\na.jpg,20,38,me\n")
+    (viewing,) = open_dataset("folder", tmp_path)
+    assert viewing.size == viewing.image().size == (30, 40)
+
+
+def test_a_packed_file_that_is_cut(tmp_path: Path) -> None:
+    (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 and nothing more")
+    with pytest.raises(ValueError, match=r"a\.npz is damaged"):
+        load_npz(tmp_path / "a.npz", ["x"])
 
 
 def test_pysaliency_comes_in() -> None:

@@ -89,12 +89,27 @@ def test_a_model_is_loaded_once_and_may_be_given() -> None:
         ({"model": "nobody"}, r"scanpath models are priority.*got 'nobody'"),
         ({"model": "centre:part"}, "got 'centre:part'"),
         ({"model": "centre", "count": 0}, "count must be at least 1 fixation, got 0"),
+        ({"model": "uniform", "seed": -1}, "seed must be at least 0, got -1"),
         ({"model": "centre", "device": "tpu"}, "unknown device 'tpu'"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         predict(Image.new("RGB", (20, 20)), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"count": "3"}, "count must be a whole number, got '3'"),
+        ({"count": 2.5}, r"count must be a whole number, got 2\.5"),
+        ({"seed": None}, "seed must be a whole number, got None"),
+        ({"task": None}, "task must be text, empty for free viewing, got None"),
+    ],
+)
+def test_wrong_types_are_one_sentence(options: dict, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        predict(Image.new("RGB", (20, 20)), model="centre", **options)
 
 
 def test_a_device_that_is_not_there() -> None:
