@@ -7,6 +7,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any, Protocol
 
+import timm
 import torch
 from PIL import Image
 
@@ -57,6 +58,10 @@ def _load_neva(device: str, part: str) -> ScanpathModel:
     from foveate.scanpath.task_models import Classifier, Reconstruction
 
     if part:
+        import foveate.backbones  # noqa: F401 (registers the names)
+
+        if ":" not in part and not timm.is_model(part.partition(".")[0]):
+            raise ValueError(f"timm has no model {part!r}: give a name that timm.list_models() has, or local-dir:FOLDER")
         return NeVA(Classifier(part, pretrained=True, device=device))
     return NeVA(Reconstruction(EYE, device=device), NevaSettings.free_viewing(64))
 

@@ -219,3 +219,19 @@ def _folder() -> Path:
     folder = Path("pictures")
     folder.mkdir(exist_ok=True)
     return folder
+
+
+def test_a_folder_that_cannot_be_read_stops_nobody(look, shot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (shot.parent / "closed").mkdir()
+    listed = Path.iterdir
+
+    def refuse(folder: Path):
+        if folder.name == "closed":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    code, lines, errors = look("closed", "shot.png")
+    assert code == 1
+    assert len(lines) == 1
+    assert "closed: the folder cannot be read (permission denied): allow it, or leave it out" in errors

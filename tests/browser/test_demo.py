@@ -108,3 +108,10 @@ COLOURS = """image => {
   context.drawImage(image, 0, 0);
   return new Set(new Uint32Array(context.getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size;
 }"""
+
+
+def test_an_address_of_another_machine_is_refused_at_once() -> None:
+    from foveate.demos.app import launch
+
+    with pytest.raises(RuntimeError, match=r"cannot be served on 192\.0\.2\.1 .*: choose another --host"):
+        launch(host="192.0.2.1")

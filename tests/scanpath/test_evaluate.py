@@ -176,7 +176,33 @@ def test_the_verb_prints_the_ladder(
     shown = capsys.readouterr().out
     assert "folder: 4 pictures, 12 human scanpaths" in shown
     assert all(name in shown for name in RUNGS if name != "model")
-    assert json.loads(result.read_text())["images"] == 4
+    written = json.loads(result.read_text())
+    assert written["images"] == 4
+    assert written["settings"]["limit"] == 4
+    assert written["settings"]["trained_on_this"] is False
+
+
+def test_the_verb_names_what_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("RGB", (200, 150), "gray").save(tmp_path / "a.png")
+    rows = ["image,observer,x,y", "a.png,me,10,20", "a.png,me,400,20", "a.png,you,30,40", "b.png,me,1,2"]
+    (tmp_path / "fixations.csv").write_text("\n".join(rows))
+    assert main(["eval", "folder", "--data", str(tmp_path), "--model", "centre"]) == 0
+    shown = capsys.readouterr()
+    assert "1 fixations lie outside their pictures and are left out" in shown.out
+    assert "1 fixations each" in shown.out
+    assert "b.png: there is no such picture" in shown.err
+
+
+def test_the_verb_says_when_a_model_has_seen_the_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from foveate.scanpath import predicting
+
+    Image.new("RGB", (200, 150), "gray").save(tmp_path / "a.png")
+    (tmp_path / "fixations.csv").write_text("image,observer,x,y\na.png,me,10,20\na.png,you,30,40")
+    monkeypatch.setattr(predicting.load_model("centre", "cpu"), "trained_on", ("folder",), raising=False)
+    assert main(["eval", "folder", "--data", str(tmp_path), "--model", "centre", "--device", "cpu"]) == 0
+    assert "centre was trained on folder and its score is too good" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

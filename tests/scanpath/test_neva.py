@@ -285,3 +285,9 @@ def tiny_clip(folder):
         folder
     )
     return folder
+
+
+def test_a_batch_says_which_picture_is_none() -> None:
+    model = NeVA(Reconstruction("resnet18_ela_eye", pretrained=False))
+    with pytest.raises(TypeError, match="picture 1 must be a PIL image, got NoneType: open it with"):
+        model.batch([Image.new("RGB", (20, 20)), None], count=1)
