@@ -61,7 +61,7 @@ def _load_neva(device: str, part: str) -> ScanpathModel:
         import foveate.backbones  # noqa: F401 (registers the names)
 
         if ":" not in part and not timm.is_model(part.partition(".")[0]):
-            raise ValueError(f"timm has no model {part!r}: give a name that timm.list_models() has, or local-dir:FOLDER")
+            raise ValueError(f"timm has no model {part!r}: give one of timm.list_models(), or local-dir:FOLDER")
         return NeVA(Classifier(part, pretrained=True, device=device))
     return NeVA(Reconstruction(EYE, device=device), NevaSettings.free_viewing(64))
 

@@ -88,7 +88,7 @@ def test_a_model_is_loaded_once_and_may_be_given() -> None:
     [
         ({"model": "nobody"}, r"scanpath models are priority.*got 'nobody'"),
         ({"model": "centre:part"}, "got 'centre:part'"),
-        ({"model": "neva:foo"}, "timm has no model 'foo': give a name"),
+        ({"model": "neva:foo"}, "timm has no model 'foo': give one of"),
         ({"model": "centre", "count": 0}, "count must be at least 1 fixation, got 0"),
         ({"model": "uniform", "seed": -1}, "seed must be at least 0, got -1"),
         ({"model": "centre", "device": "tpu"}, "unknown device 'tpu'"),
