@@ -1,6 +1,7 @@
 """``foveate eval``: how often the click lands in the box, or how alike scanpaths are, beside trivial baselines."""
 
 import argparse
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -158,3 +159,5 @@ def run_gaze(args: argparse.Namespace) -> int:
 def _check_json(file: str | None) -> None:
     if file is not None and (Path(file).is_dir() or not Path(file).resolve().parent.is_dir()):
         raise UsageError(f"--json {file} must name a file in a folder that exists: make the folder first")
+    if file is not None and not os.access(Path(file).resolve().parent, os.W_OK):
+        raise UsageError(f"--json {file} is in a folder that cannot be written: name another one")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # That of the room, which must not be opened for the sake of --help.
 DEFAULT = "priority"
+# Models that read --task.
+_READERS = ("nevaclip", "oat")
 #: Files that are read as videos.
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".webm", ".mkv", ".mpg", ".mpeg", ".ogv")
 _MODELS = """models:
@@ -98,6 +100,8 @@ def run(args: argparse.Namespace) -> int:
     inputs = find_inputs(args.images)
     folder = output_folder(args.out)
     model = load_looker(args.model, args.device)
+    if args.task.strip() and args.model.partition(":")[0] not in _READERS:
+        complain(f"{args.model} reads no words, --task is only noted: {' and '.join(_READERS)} read them")
 
     def look(item: Input, stem: str) -> None:
         _look_at(model, item, folder / stem, args)

@@ -221,6 +221,12 @@ def _folder() -> Path:
     return folder
 
 
+def test_words_that_nobody_reads_are_said(look, shot: Path) -> None:
+    code, lines, errors = look("shot.png", "--task", "a dog")
+    assert (code, len(lines)) == (0, 1)
+    assert "saliency-centre reads no words, --task is only noted: nevaclip and oat read them" in errors
+
+
 def test_a_folder_that_cannot_be_read_stops_nobody(look, shot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (shot.parent / "closed").mkdir()
     listed = Path.iterdir
