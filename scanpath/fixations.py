@@ -175,18 +175,39 @@ class Scanpath:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Scanpath":
-        """Read what ``to_dict`` wrote."""
-        rows = data["fixations"]
-        columns: dict[str, Any] = {
-            name: np.array([row[name] for row in rows], dtype=np.float64)
-            for name in ("duration", "start")
-            if rows and all(name in row for row in rows)
-        }
-        facts: dict[str, Any] = {
-            name: data[name] for name in ("source", "task", "observer", "trained", "details") if name in data
-        }
-        x, y = (np.array([row[name] for row in rows], dtype=np.float64) for name in ("x", "y"))
-        return cls(x, y, (data["image"]["width"], data["image"]["height"]), **columns, **facts)
+        """Read what ``to_dict`` wrote.
+
+        Args:
+            data: Plain data.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        try:
+            rows, size = data["fixations"], (data["image"]["width"], data["image"]["height"])
+            columns: dict[str, Any] = {
+                name: np.array([row[name] for row in rows], dtype=np.float64)
+                for name in ("duration", "start")
+                if rows and all(name in row for row in rows)
+            }
+            x, y = (np.array([row[name] for row in rows], dtype=np.float64) for name in ("x", "y"))
+        except (KeyError, TypeError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise ValueError(f"this is no scanpath ({reason}): give what to_dict wrote") from None
+        names = ("source", "task", "observer", "trained", "details")
+        return cls(x, y, size, **columns, **{name: data[name] for name in names if name in data})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Scanpath":
+        """Read what ``to_json`` wrote, such as the file that ``foveate scanpath`` leaves.
+
+        Args:
+            text: JSON.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        return cls.from_dict(json.loads(text))
 
     def to_json(self) -> str:
         """Return ``to_dict`` as text."""

@@ -1,6 +1,5 @@
 """Scanpaths keep units, order and honesty."""
 
-import json
 
 import numpy as np
 import pytest
@@ -24,7 +23,7 @@ def test_a_path_is_a_sequence_of_fixations() -> None:
 
 def test_json_and_csv_come_back() -> None:
     look = path(duration=[0.2, 0.3, 0.1], start=[0.0, 0.25, 0.6], source="a.png", task="find it", observer="me")
-    again = Scanpath.from_dict(json.loads(look.to_json()))
+    again = Scanpath.from_json(look.to_json())
     assert again.to_dict() == look.to_dict()
     lines = look.to_csv().splitlines()
     assert lines[0] == "index,x,y,duration,start"
@@ -70,3 +69,11 @@ def test_degrees_need_a_geometry() -> None:
     assert middle.in_degrees(geometry).tolist() == [[0.0, 0.0]]
     with pytest.raises(ValueError, match="above 0"):
         ViewingGeometry(0)
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"fixations": [], "image": {}}, {"fixations": [{}], "image": {"width": 1, "height": 1}}, []]
+)
+def test_other_data_are_no_scanpath(data) -> None:
+    with pytest.raises(ValueError, match=r"this is no scanpath .*: give what to_dict wrote"):
+        Scanpath.from_dict(data)
