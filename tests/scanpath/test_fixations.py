@@ -1,6 +1,5 @@
 """Scanpaths keep units, order and honesty."""
 
-
 import numpy as np
 import pytest
 
