@@ -7,8 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import foveate
-from foveate.cli_scanpath import DEFAULT, load_looker
-from foveate.console import FAILED, OK, UsageError, add_model_options, complain, load_pointer, say, whole_number
+from foveate.cli_scanpath import DEFAULT
+from foveate.console import (
+    FAILED,
+    OK,
+    UsageError,
+    add_model_options,
+    complain,
+    load_looker,
+    load_pointer,
+    say,
+    whole_number,
+)
 
 # Data sets of gaze and what they are.
 GAZE = {

@@ -6,19 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foveate.console import (
-    FAILED,
-    OK,
     Input,
     UsageError,
     add_model_options,
-    complain,
     find_inputs,
+    go_through,
     load_pointer,
     output_folder,
     say,
     whole_number,
 )
-from foveate.errors import sentence
 
 if TYPE_CHECKING:
     from foveate.grounding.pointing import Pointer, Pointing
@@ -66,26 +63,15 @@ def run(args: argparse.Namespace) -> int:
     """
     inputs, instructions = _questions(args)
     folder = output_folder(args.out)
-    failures = [item.error for item in inputs if item.error]
-    for message in failures:
-        complain(message)
-    if len(failures) < len(inputs):
-        pointer = load_pointer(args.model, args.device)
-        for item, names in _name_outputs(inputs, len(instructions)):
-            try:
-                if not item.error:
-                    _answer(pointer, item, [folder / name for name in names], instructions, args)
-            except BrokenPipeError:
-                raise
-            except (ValueError, TypeError, RuntimeError, OSError) as error:
-                message = sentence(error)
-                failures.append(message if item.label in message else f"{item.label}: {message}")
-                complain(failures[-1])
-    if failures and len(inputs) > 1:
-        complain(f"{len(failures)} of {len(inputs)} inputs failed:")
-        for message in failures:
-            complain(f"  {message}")
-    return FAILED if failures else OK
+    # Nothing is loaded where no picture is there.
+    pointer = load_pointer(args.model, args.device) if any(not item.error for item in inputs) else None
+
+    def answer(item: Input, stem: str) -> None:
+        count = len(instructions)
+        stems = [folder / (stem if count == 1 else f"{stem}.{i + 1}") for i in range(count)]
+        _answer(pointer, item, stems, instructions, args)  # type: ignore[arg-type]
+
+    return go_through(inputs, answer)
 
 
 def _questions(args: argparse.Namespace) -> tuple[list[Input], list[str]]:
@@ -132,22 +118,6 @@ def _read_instructions(path: Path) -> list[str]:
     if not sentences:
         raise UsageError(f"--instructions {path} holds no sentence: write one a line")
     return sentences
-
-
-def _name_outputs(inputs: list[Input], count: int) -> list[tuple[Input, list[str]]]:
-    """Give each answer a file name: NAME, or NAME.2 for the second sentence; never one name twice."""
-    taken: set[str] = set()
-    named = []
-    for item in inputs:
-        stem = item.stem
-        if stem in taken:
-            stem = Path(item.label).name
-        base, number = stem, 2
-        while stem in taken:
-            stem, number = f"{base}-{number}", number + 1
-        taken.add(stem)
-        named.append((item, [stem if count == 1 else f"{stem}.{i + 1}" for i in range(count)]))
-    return named
 
 
 def _answer(

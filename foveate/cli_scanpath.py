@@ -4,12 +4,21 @@ import argparse
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foveate.console import FAILED, OK, Input, UsageError, complain, find_inputs, output_folder, say, whole_number
-from foveate.errors import sentence
+from foveate.console import (
+    Input,
+    UsageError,
+    complain,
+    find_inputs,
+    go_through,
+    load_looker,
+    output_folder,
+    say,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -61,28 +70,6 @@ def add_parser(verbs: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def load_looker(model: str, device: str | None) -> "ScanpathModel":
-    """Load the scanpath model that --model and --device name.
-
-    Args:
-        model: Name.
-        device: cpu, cuda, cuda:N, mps or None.
-
-    Returns:
-        The model.
-
-    Raises:
-        UsageError: Nobody knows that name or device.
-        RuntimeError: Weights or the device are not here.
-    """
-    from foveate.scanpath.predicting import load_model
-
-    try:
-        return load_model(model, device)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-
-
 def run(args: argparse.Namespace) -> int:
     """Look at all pictures; go on past bad ones and name them at the end.
 
@@ -107,49 +94,6 @@ def run(args: argparse.Namespace) -> int:
         _look_at(model, item, folder / stem, args)
 
     return go_through(inputs, look)
-
-
-def go_through(inputs: list[Input], look: Callable[[Input, str], None]) -> int:
-    """Do something with every picture; go on past bad ones and name them at the end.
-
-    Args:
-        inputs: The pictures.
-        look: Takes a picture and the name for its files, which none of the others has.
-
-    Returns:
-        Exit code: 1 when a picture failed.
-    """
-    failures: list[str] = []
-    for item, stem in _name_outputs(inputs):
-        try:
-            if item.error:
-                raise ValueError(item.error)
-            look(item, stem)
-        except BrokenPipeError:
-            raise
-        except (ValueError, TypeError, RuntimeError, OSError) as error:
-            message = sentence(error)
-            failures.append(message if item.label in message else f"{item.label}: {message}")
-            complain(failures[-1])
-    if failures and len(inputs) > 1:
-        complain(f"{len(failures)} of {len(inputs)} inputs failed:")
-        for message in failures:
-            complain(f"  {message}")
-    return FAILED if failures else OK
-
-
-def _name_outputs(inputs: list[Input]) -> list[tuple[Input, str]]:
-    """Give each picture a name for its files; never one name twice."""
-    taken: set[str] = set()
-    named = []
-    for item in inputs:
-        base = item.stem if item.stem not in taken else Path(item.label).name
-        stem, number = base, 2
-        while stem in taken:
-            stem, number = f"{base}-{number}", number + 1
-        taken.add(stem)
-        named.append((item, stem))
-    return named
 
 
 def _look_at(model: "ScanpathModel", item: Input, stem: Path, args: argparse.Namespace) -> None:

@@ -5,8 +5,17 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foveate.cli_scanpath import go_through, load_looker
-from foveate.console import Input, UsageError, complain, find_inputs, output_folder, say, whole_number
+from foveate.console import (
+    Input,
+    UsageError,
+    complain,
+    find_inputs,
+    go_through,
+    load_looker,
+    output_folder,
+    say,
+    whole_number,
+)
 from foveate.errors import sentence
 
 if TYPE_CHECKING:

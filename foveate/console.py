@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from foveate.errors import sentence
+
 if TYPE_CHECKING:
     from foveate.grounding.pointing import Pointer
+    from foveate.scanpath.predicting import ScanpathModel
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm")
 OK, FAILED, USAGE = 0, 1, 2
@@ -125,6 +128,28 @@ def load_pointer(model: str, device: str | None) -> "Pointer":
         raise UsageError(str(error)) from error
 
 
+def load_looker(model: str, device: str | None) -> "ScanpathModel":
+    """Load the scanpath model that --model and --device name.
+
+    Args:
+        model: Name.
+        device: cpu, cuda, cuda:N, mps or None.
+
+    Returns:
+        The model.
+
+    Raises:
+        UsageError: Nobody knows that name or device.
+        RuntimeError: Weights or the device are not here.
+    """
+    from foveate.scanpath.predicting import load_model
+
+    try:
+        return load_model(model, device)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
 def find_inputs(words: Sequence[str]) -> list[Input]:
     """Expand files, folders, patterns and ``-`` into pictures, in a stable order.
 
@@ -182,6 +207,49 @@ def output_folder(path: str) -> Path:
         reason = (error.strerror or "unknown").lower()
         raise UsageError(f"cannot write to --out {path} ({reason}): name another folder") from error
     return folder
+
+
+def go_through(inputs: list[Input], look: Callable[[Input, str], None]) -> int:
+    """Do something with every picture; go on past bad ones and name them at the end.
+
+    Args:
+        inputs: The pictures.
+        look: Takes a picture and the name for its files, which none of the others has.
+
+    Returns:
+        Exit code: 1 when a picture failed.
+    """
+    failures: list[str] = []
+    for item, stem in _named(inputs):
+        try:
+            if item.error:
+                raise ValueError(item.error)
+            look(item, stem)
+        except BrokenPipeError:
+            raise
+        except (ValueError, TypeError, RuntimeError, OSError) as error:
+            message = sentence(error)
+            failures.append(message if item.label in message else f"{item.label}: {message}")
+            complain(failures[-1])
+    if failures and len(inputs) > 1:
+        complain(f"{len(failures)} of {len(inputs)} inputs failed:")
+        for message in failures:
+            complain(f"  {message}")
+    return FAILED if failures else OK
+
+
+def _named(inputs: list[Input]) -> list[tuple[Input, str]]:
+    """Give each picture a name for its files; never one name twice."""
+    taken: set[str] = set()
+    named = []
+    for item in inputs:
+        base = item.stem if item.stem not in taken else Path(item.label).name
+        stem, number = base, 2
+        while stem in taken:
+            stem, number = f"{base}-{number}", number + 1
+        taken.add(stem)
+        named.append((item, stem))
+    return named
 
 
 def _in_folder(folder: Path) -> list[Input]:
