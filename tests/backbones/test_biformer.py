@@ -13,6 +13,7 @@ from torch import Tensor, nn
 import foveate.backbones.biformer  # noqa: F401
 from foveate.backbones.layers.bilevel import BiLevelRoutingAttention
 from foveate.kernels import routed_attention
+from tests.backbones.official import assert_close, load
 
 CASES = {
     "tiny_224": "biformer_tiny",
@@ -41,22 +42,6 @@ WRAPPERS = {
     },
 }
 SMALL = {"depths": (1, 1, 1, 1), "dims": (32, 32, 64, 64), "num_classes": 5}
-
-
-def assert_close(ours: Tensor, golden: Tensor, tolerance: float = 1e-4) -> None:
-    assert ours.shape == golden.shape
-    assert (ours - golden).abs().max() <= tolerance * golden.std()
-
-
-def load(name: str, state: Any, folder: Path, **arguments: Any) -> nn.Module:
-    """Create a model with the weights of a file, as users do."""
-    path = folder / "weights.pth"
-    torch.save(state, path)
-    try:
-        model = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": str(path)}, **arguments)
-    finally:
-        path.unlink()
-    return model.eval()
 
 
 def small(name: str = "biformer_tiny", **arguments: Any) -> nn.Module:

@@ -12,6 +12,7 @@ from torch import nn
 import foveate.backbones.dinat_s
 import foveate.backbones.nat  # noqa: F401
 from foveate.backbones.nat_isotropic import FullAttention2D
+from tests.backbones.official import assert_close, load
 
 CASES = {
     "mini_160x200": "dinat_mini",
@@ -51,22 +52,6 @@ PARAMETERS = {
     "vitrpb_small": 22_080_376,
 }
 ADE = [[1, 16, 1], [1, 4, 1, 8], [1, 2, 1, 3, 1, 4], [1, 2, 1, 2, 1]]
-
-
-def assert_close(ours: torch.Tensor, golden: torch.Tensor, tolerance: float = 1e-4) -> None:
-    assert ours.shape == golden.shape
-    assert (ours - golden).abs().max() <= tolerance * golden.std()
-
-
-def load(name: str, state: Any, folder: Path, **arguments: Any) -> nn.Module:
-    """Create a model with the weights of a file, as users do."""
-    path = folder / "weights.pth"
-    torch.save(state, path)
-    try:
-        model = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": str(path)}, **arguments)
-    finally:
-        path.unlink()
-    return model.eval()
 
 
 def check(case: str, name: str, golden: ModuleType, folder: Path) -> None:

@@ -3,12 +3,12 @@
 import re
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
-import timm
 import torch
 from torch import Tensor, nn
+
+from tests.backbones.official import assert_close, load
 
 CASES = {
     "t0_224": "fasternet_t0",
@@ -28,22 +28,6 @@ def timm_keys(state: dict[str, Tensor]) -> dict[str, Tensor]:
         return re.sub(r"^head\.", "classifier.", re.sub(r"^avgpool_pre_head\.1\.", "conv_head.", key))
 
     return {rename(key): value for key, value in state.items()}
-
-
-def assert_close(ours: Tensor, golden: Tensor) -> None:
-    assert ours.shape == golden.shape
-    assert (ours - golden).abs().max() <= 1e-4 * golden.std()
-
-
-def load(name: str, state: dict[str, Tensor], folder: Path, **arguments: Any) -> nn.Module:
-    """Create a model with the weights of a file, as users do."""
-    path = folder / "weights.pth"
-    torch.save(state, path)
-    try:
-        model = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": str(path)}, **arguments)
-    finally:
-        path.unlink()
-    return model.eval()
 
 
 @pytest.mark.parametrize("case", CASES)

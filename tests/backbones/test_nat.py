@@ -12,6 +12,7 @@ from torch import nn
 import foveate.backbones.nat  # noqa: F401
 from foveate.backbones.layers.neighborhood import NeighborhoodAttention2D
 from foveate.backbones.nat_base import spread_dilations
+from tests.backbones.official import assert_close, load
 
 CASES = {
     "mini_200x264": "nat_mini",
@@ -27,22 +28,6 @@ PARAMETERS = {
     "nat_base": 89_769_652,
 }
 SMALL = {"embed_dim": 32, "depths": (1, 1, 1, 1), "num_heads": (1, 2, 4, 8)}
-
-
-def assert_close(ours: torch.Tensor, golden: torch.Tensor, tolerance: float = 1e-4) -> None:
-    assert ours.shape == golden.shape
-    assert (ours - golden).abs().max() <= tolerance * golden.std()
-
-
-def load(name: str, state: Any, folder: Path, **arguments: Any) -> nn.Module:
-    """Create a model with the weights of a file, as users do."""
-    path = folder / "weights.pth"
-    torch.save(state, path)
-    try:
-        model = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": str(path)}, **arguments)
-    finally:
-        path.unlink()
-    return model.eval()
 
 
 def small(**arguments: Any) -> nn.Module:

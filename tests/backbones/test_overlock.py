@@ -13,6 +13,7 @@ from timm.utils.model import reparameterize_model
 from torch import Tensor, nn
 
 import foveate.backbones.overlock  # noqa: F401
+from tests.backbones.official import assert_close, load
 
 CASES = {
     "xt_224": "overlock_xt",
@@ -45,22 +46,6 @@ SMALL = {
     "sub_num_heads": (1, 2),
     "num_classes": 5,
 }
-
-
-def assert_close(ours: Tensor, golden: Tensor, tolerance: float = 1e-4) -> None:
-    assert ours.shape == golden.shape
-    assert (ours - golden).abs().max() <= tolerance * golden.std()
-
-
-def load(name: str, state: Any, folder: Path, **arguments: Any) -> nn.Module:
-    """Create a model with the weights of a file, as users do."""
-    path = folder / "weights.pth"
-    torch.save(state, path)
-    try:
-        model = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": str(path)}, **arguments)
-    finally:
-        path.unlink()
-    return model.eval()
 
 
 def small(**arguments: Any) -> nn.Module:

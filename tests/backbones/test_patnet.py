@@ -2,15 +2,13 @@
 
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
-import timm
 import torch
-from torch import nn
 
 import foveate.backbones  # noqa: F401
 from foveate.backbones.patnet_mixers import GaussianGate, PartialMixer, SpatialGate
+from tests.backbones.official import assert_close, load
 
 MODELS = {
     "m_224": ("patnet_m", {}),
@@ -32,11 +30,6 @@ MODULES = {
 }
 
 
-def assert_close(ours: torch.Tensor, golden: torch.Tensor) -> None:
-    assert ours.shape == golden.shape
-    assert (ours - golden).abs().max() <= 1e-4 * golden.std()
-
-
 @pytest.mark.parametrize("case", MODULES)
 def test_modules_answer_as_published(case: str, golden: ModuleType) -> None:
     spec = golden.load(f"patnet/{case}")
@@ -44,13 +37,6 @@ def test_modules_answer_as_published(case: str, golden: ModuleType) -> None:
     module.load_state_dict(golden.fill_state(spec), strict=False)
     with torch.inference_mode():
         assert_close(module(golden.make_input(spec)), golden.outputs(f"patnet/{case}")["y"])
-
-
-def load(name: str, state: dict[str, Any], folder: Path, **arguments: Any) -> nn.Module:
-    """Create a model with the weights of a file, as users do."""
-    path = folder / "weights.pth"
-    torch.save(state, path)
-    return timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": str(path)}, **arguments).eval()
 
 
 @pytest.mark.parametrize("case", MODELS)
