@@ -5,7 +5,9 @@ from typing import Any
 import torch
 from timm.models import register_notrace_module
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from foveate.backbones.layers.portable import portable
+from foveate.kernels.depthwise.op import large_depthwise
 
 # Kernel size and dilation of the branches beside the large kernel.
 BRANCHES = {
@@ -35,6 +37,8 @@ class DilatedReparam(nn.Module):
         device: Of the parameters.
         dtype: Of the parameters.
 
+    The attribute ``backend`` is that of ``large_depthwise``; None takes the first that can run.
+
     Raises:
         ValueError: There are no branches for the kernel size.
 
@@ -49,6 +53,7 @@ class DilatedReparam(nn.Module):
         if kernel_size not in BRANCHES:
             raise ValueError(f"kernel_size must be one of {sorted(BRANCHES)}, got {kernel_size}: choose the nearest")
         self.kernel_size = kernel_size
+        self.backend: str | None = None
         self.lk_origin = _depthwise(channels, kernel_size, bias=merged, **dd)
         self.branches = () if merged else BRANCHES[kernel_size]
         if merged:
@@ -67,16 +72,23 @@ class DilatedReparam(nn.Module):
         """Convolve, keeping the size of the map."""
         origin = self.lk_origin
         if self.is_merged:
-            return origin(x)
+            return self._large(x)
         pairs = self._pairs()
         if all(_is_untouched(module) for pair in pairs for module in pair) and not any(n.training for _, n in pairs):
             kernel, bias = self.merge(torch.promote_types(origin.weight.dtype, torch.float32))
             kernel, bias = kernel.to(origin.weight.dtype), bias.to(origin.weight.dtype)
-            return F.conv2d(x, kernel, bias, padding=self.kernel_size // 2, groups=kernel.shape[0])
-        out = self.origin_bn(self.lk_origin(x))
+            return large_depthwise(x, kernel, bias, backend=portable(self.backend))
+        out = self.origin_bn(self._large(x))
         for conv, norm in pairs[1:]:
             out = out + norm(conv(x))
         return out
+
+    def _large(self, x: Tensor) -> Tensor:
+        """Apply the large kernel, past the module unless somebody watches it."""
+        origin = self.lk_origin
+        if not _is_untouched(origin):
+            return origin(x)
+        return large_depthwise(x, origin.weight, origin.bias, backend=portable(self.backend))
 
     def _pairs(self) -> list[tuple[Any, Any]]:
         pairs: list[tuple[Any, Any]] = [(self.lk_origin, self.origin_bn)]

@@ -1,5 +1,6 @@
 """Depthwise convolution with a large kernel: by torch, or on tensor cores."""
 
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -8,40 +9,83 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.flop_counter import register_flop_formula
 
-from foveate.kernels.dispatch import triton_missing
+from foveate.kernels.dispatch import Backend, pick, triton_missing
 
 __all__ = ["large_depthwise"]
 
-_BACKENDS = ("reference", "triton")
+
+# On an H200, kernels of 7 x 7 on maps as small take 0.19 ms on tensor cores and 0.14 by torch, larger ones a sixth to
+# a half of torch's time (benchmarks/kernels_depthwise.py).
+_LARGE = 9
 
 
-def large_depthwise(x: Tensor, kernel: Tensor, bias: Tensor | None = None, *, backend: str = "reference") -> Tensor:
+@dataclass(frozen=True)
+class _Problem:
+    device: torch.device
+    dtype: torch.dtype
+
+
+def large_depthwise(x: Tensor, kernel: Tensor, bias: Tensor | None = None, *, backend: str | None = None) -> Tensor:
     """Convolve each channel with its own kernel; the map keeps its size.
 
     Args:
         x: (batch, channels, height, width).
-        kernel: (channels, 1, side, side) of the same type, side odd.
-        bias: (channels), or None.
-        backend: "reference" is torch's. "triton" takes half precision on a CUDA device; nothing chooses it by itself,
-            because it has been compared in Triton's interpreter and compiled, but not been timed on a GPU.
+        kernel: (channels, 1, side, side) of the same type, side odd. Under autocast, all three are cast as torch does.
+        bias: (channels) of the same type, or None.
+        backend: "triton", which takes half precision on a GPU, or "reference", which is torch's; None takes the first
+            that can run, and torch's for sides below 9, where it is faster.
 
     Returns:
-        As ``x``. Differentiable; where gradients are asked for, torch does all of it.
+        As ``x``. Differentiable, with torch twice.
 
     Raises:
-        ValueError: There is no such backend, or it cannot run this.
+        TypeError: The tensors are of several types.
+        ValueError: There is no such backend, or shapes do not fit.
+        RuntimeError: The backend asked for cannot run this.
     """
-    if backend not in _BACKENDS:
-        raise ValueError(f"backend is one of {', '.join(_BACKENDS)}, got {backend!r}: choose one of them")
-    tracked = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, kernel, bias))
-    if backend == "reference" or tracked:
+    if torch.is_autocast_enabled(x.device.type):
+        wanted = torch.get_autocast_dtype(x.device.type)
+        x, kernel, bias = x.to(wanted), kernel.to(wanted), None if bias is None else bias.to(wanted)
+    _check(x, kernel, bias)
+    if backend is None and kernel.shape[-1] < _LARGE:
+        backend = "reference"
+    if _choose(str(x.device), x.dtype, backend) == "reference":
         return F.conv2d(x, kernel, bias, padding=kernel.shape[-1] // 2, groups=kernel.shape[0])
-    if x.dtype not in (torch.float16, torch.bfloat16) or kernel.dtype != x.dtype:
-        raise ValueError(f"backend 'triton' takes one half-precision type, got {x.dtype} and {kernel.dtype}: cast them")
-    reason = triton_missing(x.device, x.dtype)
-    if reason:
-        raise ValueError(f"backend 'triton' cannot run: {reason}")
     return _on_tensor_cores(x, kernel, bias)
+
+
+def _check(x: Tensor, kernel: Tensor, bias: Tensor | None) -> None:
+    if len({t.dtype for t in (x, kernel, bias) if t is not None}) > 1:
+        kinds = ", ".join(str(t.dtype) for t in (x, kernel, bias) if t is not None)
+        raise TypeError(f"x, kernel and bias must be of one type, got {kinds}: cast them")
+    if x.dim() != 4:
+        raise ValueError(f"x must be (batch, channels, height, width), got {tuple(x.shape)}: reshape it")
+    side = kernel.shape[-1]
+    if tuple(kernel.shape) != (x.shape[1], 1, side, side) or side % 2 == 0:
+        raise ValueError(
+            f"kernel must be ({x.shape[1]}, 1, side, side) with an odd side for {x.shape[1]} channels, got "
+            f"{tuple(kernel.shape)}: give each channel one square kernel"
+        )
+    if bias is not None and tuple(bias.shape) != (x.shape[1],):
+        raise ValueError(f"bias must be ({x.shape[1]},), got {tuple(bias.shape)}: give each channel one number")
+
+
+def _triton_missing(problem: _Problem) -> str:
+    if problem.dtype not in (torch.float16, torch.bfloat16):
+        return f"the kernels take half precision, got {problem.dtype}"
+    return triton_missing(problem.device, problem.dtype)
+
+
+BACKENDS: tuple[Backend[_Problem], ...] = (
+    Backend("triton", _triton_missing),
+    Backend("reference", lambda problem: ""),
+)
+
+
+# A tracer cannot look for packages; it takes the answer as it is.
+@torch.compiler.assume_constant_result
+def _choose(device: str, dtype: torch.dtype, backend: str | None) -> str:
+    return pick(BACKENDS, _Problem(torch.device(device), dtype), backend)
 
 
 @torch.library.custom_op("foveate::large_depthwise", mutates_args=())
@@ -56,6 +100,41 @@ def _(x: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
     return torch.empty_like(x)
 
 
+@torch.library.custom_op("foveate::large_depthwise_kernel_gradient", mutates_args=())
+def _kernel_gradient(x: Tensor, grad: Tensor, side: int) -> Tensor:
+    from foveate.kernels.depthwise import triton_backward
+
+    return triton_backward.kernel_gradient(x, grad, side)
+
+
+@_kernel_gradient.register_fake
+def _(x: Tensor, grad: Tensor, side: int) -> Tensor:
+    return x.new_empty((x.shape[1], 1, side, side))
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    x, kernel, _ = inputs
+    ctx.save_for_backward(x, kernel)
+
+
+def _differentiate(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    x, kernel = ctx.saved_tensors
+    wanted_x, wanted_kernel, wanted_bias = ctx.needs_input_grad
+    return (
+        _on_tensor_cores(grad, kernel.flip(-2, -1), None) if wanted_x else None,
+        _kernel_gradient(x, grad, kernel.shape[-1]) if wanted_kernel else None,
+        grad.sum((0, 2, 3)) if wanted_bias else None,
+    )
+
+
+_on_tensor_cores.register_autograd(_differentiate, setup_context=_setup_context)
+
+
 @register_flop_formula(torch.ops.foveate.large_depthwise)
 def _flops(x: tuple[int, ...], kernel: tuple[int, ...], *_: Any, **__: Any) -> int:
     return 2 * prod(x) * prod(kernel[-2:])
+
+
+@register_flop_formula(torch.ops.foveate.large_depthwise_kernel_gradient)
+def _gradient_flops(x: tuple[int, ...], grad: tuple[int, ...], side: int, *_: Any, **__: Any) -> int:
+    return 2 * prod(x) * side**2

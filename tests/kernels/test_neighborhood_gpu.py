@@ -187,7 +187,8 @@ def test_is_captured_in_a_cuda_graph(window: int) -> None:
 
     def step() -> tuple[Tensor, ...]:
         out = neighborhood_attention(**leaves, **options, backend="triton")
-        return (out, *torch.autograd.grad(out, list(leaves.values()), probe))
+        # Detached, or the leaves' nodes would live on with the stream of the capture, and PyTorch warn of that.
+        return (out.detach(), *torch.autograd.grad(out, list(leaves.values()), probe))
 
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
