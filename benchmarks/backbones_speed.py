@@ -6,9 +6,10 @@
 The plain path is the same model with every attention module set to the backend "reference"; all else, convolutions
 too, is the same in both, so that the ratio is that of attention within the whole. On a GPU: bfloat16, batches of 128 at
 224, eager and compiled; on a CPU: float32, one picture. patnet_t2 has no fused operator and is compared with timm's
-fasternet_t2, by multiply-adds where sizes differ. OverLoCK's large kernels run merged, and on a GPU on tensor cores, in
-both paths; ``--apart`` adds a path "apart", in which attention is plain and every branch is a convolution and a norm of
-torch, as the authors train it.
+fasternet_t2, by multiply-adds where sizes differ. OverLoCK's large kernels run merged in both paths, on tensor cores in
+the fused one; ``--merged`` merges their weights before, as for deployment. ``--apart`` adds a path "apart", in which
+attention is plain and every branch is a convolution and a norm of torch, as the authors train it. ``--ways fused`` leaves
+the plain path out: compiling that of OverLoCK takes minutes.
 """
 
 import argparse
@@ -74,19 +75,25 @@ def multiply_adds(model: nn.Module, x: torch.Tensor) -> float:
     return counter.get_total_flops() / 2
 
 
-def measure(name: str, device: str, budget: float, compiled: bool, apart: bool) -> dict[str, object]:
-    """Time one model in all its ways."""
+def measure(
+    name: str, device: str, budget: float, compiled: bool, apart: bool, merged: bool, wanted: str
+) -> dict[str, object]:
+    """Time one model in the ways wanted."""
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
     batch = 128 if device == "cuda" else 1
     torch.manual_seed(0)
     model = timm.create_model(name).eval().to(device, dtype)
+    if merged:
+        model = reparameterize_model(model)
     x = torch.randn(batch, 3, 224, 224, device=device, dtype=dtype)
-    row: dict[str, object] = {"model": name, "batch": batch, "device": device}
+    row: dict[str, object] = {"model": name, "batch": batch, "device": device, "merged": merged}
     fused = use_backend(model, "reference") > 0
     row["multiply-adds"] = multiply_adds(model, x)
     ways = {"plain": "reference", "fused": None} if fused else {"eager": None}
     with torch.inference_mode():
         for way, backend in ways.items():
+            if fused and way not in wanted.split(","):
+                continue
             use_backend(model, backend)
             row[way] = batch / seconds(lambda: model(x), device, budget)
             if compiled:
@@ -98,7 +105,7 @@ def measure(name: str, device: str, budget: float, compiled: bool, apart: bool) 
             with branches_apart(model) as count:
                 if count:
                     row["apart"] = batch / seconds(lambda: model(x), device, budget)
-    if "fused" in row:
+    if "fused" in row and "plain" in row:
         row["fused / plain"] = row["fused"] / row["plain"]  # type: ignore[operator]
     return row
 
@@ -140,6 +147,8 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=2.0, help="seconds of runs for each number")
     parser.add_argument("--eager", action="store_true", help="leave compiled models out")
     parser.add_argument("--apart", action="store_true", help="time OverLoCK with its branches one by one as well")
+    parser.add_argument("--merged", action="store_true", help="merge the branches of large kernels before")
+    parser.add_argument("--ways", default="plain,fused", help="plain, fused or both with a comma between")
     parser.add_argument("--turns", type=int, help="only time PATNet and FasterNet on a CPU, so many rounds in turns")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
@@ -150,7 +159,8 @@ def main() -> None:
         return
     rows = []
     for name in args.models.split(","):
-        rows.append(measure(name, args.device, args.budget, not args.eager and args.device == "cuda", args.apart))
+        compiled = not args.eager and args.device == "cuda"
+        rows.append(measure(name, args.device, args.budget, compiled, args.apart, args.merged, args.ways))
         print(json.dumps({k: round(v, 2) if isinstance(v, float) else v for k, v in rows[-1].items()}), flush=True)
         if args.json:
             where = torch.cuda.get_device_name() if args.device == "cuda" else f"CPU, {torch.get_num_threads()} threads"

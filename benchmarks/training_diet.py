@@ -45,11 +45,13 @@ QUICK: dict[str, dict[str, Any]] = {
 }
 
 
-def run_network(path: Path, diet: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Run one network through the experiments; the scenes are those of its seed, the same for all diets."""
+def run_network(path: Path, diet: str, number: int, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Run network ``number`` through the experiments; the scenes are those of its seed, the same for all diets."""
     begun = time.perf_counter()
     device = device_of(arguments.device)
     if device.type == "cuda":
+        if device.index is None:
+            device = torch.device("cuda", number % torch.cuda.device_count())
         # Many processes share the cores, and the GPU does the work.
         torch.set_num_threads(1)
     model, facts = load_network(path)
@@ -203,11 +205,12 @@ def search(arguments: argparse.Namespace) -> None:
     }
     workers = arguments.jobs or (8 if device.type == "cuda" else 1)
     if workers == 1:
-        for path, diet in jobs:
-            add_network(report, run_network(path, diet, arguments), arguments)
+        for number, job in enumerate(jobs):
+            add_network(report, run_network(*job, number, arguments), arguments)
     else:
         with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-            for future in as_completed([pool.submit(run_network, path, diet, arguments) for path, diet in jobs]):
+            futures = [pool.submit(run_network, *job, number, arguments) for number, job in enumerate(jobs)]
+            for future in as_completed(futures):
                 add_network(report, future.result(), arguments)
     print(tables(report["summary"]) if "summary" in report else "no seed has all diets", flush=True)
 
@@ -255,7 +258,9 @@ def main() -> None:
     two.add_argument("--trials", type=int, default=0, help="for each set size; 0 for as many as in the paper")
     two.add_argument("--batch", type=int, default=8, help="scenes that a network sees at once")
     two.add_argument("--samples", type=int, default=4000, help="of the bootstrap")
-    two.add_argument("--jobs", type=int, default=0, help="networks at a time, each a process; 0: 8 on a GPU, 1 else")
+    two.add_argument(
+        "--jobs", type=int, default=0, help="networks at a time, each a process, over all GPUs; 0: 8 with GPUs, 1 else"
+    )
     for verb in (one, two):
         verb.add_argument("--device", default="", help="where to compute; empty for a GPU where there is one")
         verb.add_argument("--quick", action="store_true", help="tiny, to see that it runs")
