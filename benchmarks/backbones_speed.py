@@ -8,8 +8,8 @@ too, is the same in both, so that the ratio is that of attention within the whol
 224, eager and compiled; on a CPU: float32, one picture. patnet_t2 has no fused operator and is compared with timm's
 fasternet_t2, by multiply-adds where sizes differ. OverLoCK's large kernels run merged in both paths, on tensor cores in
 the fused one; ``--merged`` merges their weights before, as for deployment. ``--apart`` adds a path "apart", in which
-attention is plain and every branch is a convolution and a norm of torch, as the authors train it. ``--ways fused`` leaves
-the plain path out: compiling that of OverLoCK takes minutes.
+attention is plain and every branch is a convolution and a norm of torch, as the authors train it. ``--ways fused``
+leaves the plain path out: compiling that of OverLoCK takes minutes.
 """
 
 import argparse
