@@ -1,5 +1,7 @@
 """OverLoCK's blocks against what the authors' code answers, gradients included."""
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -279,3 +281,22 @@ def test_a_block_compiles_whole() -> None:
 def test_bad_sizes_are_named(build, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         build()
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_large_kernels_on_tensor_cores_answer_and_learn_as_torch_does(training: bool) -> None:
+    pytest.importorskip("triton", reason="triton is not installed")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.manual_seed(0)
+    layer = DilatedReparam(4, 9, device=device).train(training)
+    x = torch.randn(2, 4, 10, 11, device=device, requires_grad=True)
+    wanted = layer(x)
+    probe = torch.randn_like(wanted)
+    exact = torch.autograd.grad(wanted, (x, *layer.parameters()), probe)
+    half = copy.deepcopy(layer).half()
+    half.backend = "triton"
+    y = x.detach().half().requires_grad_()
+    found = half(y)
+    grads = torch.autograd.grad(found, (y, *half.parameters()), probe.half())
+    for got, true in zip((found, *grads), (wanted, *exact), strict=True):
+        torch.testing.assert_close(got.float(), true, atol=1e-2 * max(1.0, float(true.detach().abs().max())), rtol=0)
