@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from foveate.kernels.depthwise.op import large_depthwise
     from foveate.kernels.dynamic.op import dynamic_neighborhood
     from foveate.kernels.neighborhood.merge import merge_attentions
     from foveate.kernels.neighborhood.natten import na1d, na2d, na3d
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "block_sparse_attention",
     "dynamic_neighborhood",
+    "large_depthwise",
     "merge_attentions",
     "na1d",
     "na2d",
@@ -27,6 +29,7 @@ __all__ = [
 _HOME = {
     "block_sparse_attention": "routing.op",
     "dynamic_neighborhood": "dynamic.op",
+    "large_depthwise": "depthwise.op",
     "merge_attentions": "neighborhood.merge",
     "na1d": "neighborhood.natten",
     "na2d": "neighborhood.natten",

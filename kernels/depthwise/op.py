@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.flop_counter import register_flop_formula
 
-from foveate.kernels.dispatch import Backend, pick, triton_missing
+from foveate.kernels.dispatch import Backend, is_plain_call, pick, triton_missing
 
 __all__ = ["large_depthwise"]
 
@@ -36,7 +36,7 @@ def large_depthwise(x: Tensor, kernel: Tensor, bias: Tensor | None = None, *, ba
             that can run, and torch's for sides below 9, where it is faster.
 
     Returns:
-        As ``x``. Differentiable, with torch twice.
+        As ``x``. Differentiable; twice with torch's.
 
     Raises:
         TypeError: The tensors are of several types.
@@ -51,7 +51,11 @@ def large_depthwise(x: Tensor, kernel: Tensor, bias: Tensor | None = None, *, ba
         backend = "reference"
     if _choose(str(x.device), x.dtype, backend) == "reference":
         return F.conv2d(x, kernel, bias, padding=kernel.shape[-1] // 2, groups=kernel.shape[0])
-    return _on_tensor_cores(x, kernel, bias)
+    tensors = (x, kernel, bias)
+    learns = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+    if learns or not is_plain_call(*tensors):
+        return _on_tensor_cores(x, kernel, bias)
+    return _convolve(x, kernel, bias)
 
 
 def _check(x: Tensor, kernel: Tensor, bias: Tensor | None) -> None:
@@ -88,11 +92,13 @@ def _choose(device: str, dtype: torch.dtype, backend: str | None) -> str:
     return pick(BACKENDS, _Problem(torch.device(device), dtype), backend)
 
 
-@torch.library.custom_op("foveate::large_depthwise", mutates_args=())
-def _on_tensor_cores(x: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
+def _convolve(x: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
     from foveate.kernels.depthwise import triton_forward
 
     return triton_forward.forward(x, kernel, bias)
+
+
+_on_tensor_cores = torch.library.custom_op("foveate::large_depthwise", _convolve, mutates_args=())
 
 
 @_on_tensor_cores.register_fake
