@@ -324,7 +324,7 @@ def encode(icons: np.ndarray, mono: bool) -> bytes:
 
 def pack_fonts(fonts: Path, out: Path) -> None:
     """Copy the fonts that are there, cut down to Latin letters."""
-    from fontTools import subset  # type: ignore[import-untyped]
+    from fontTools import subset
 
     out.mkdir(parents=True, exist_ok=True)
     logging.getLogger("fontTools").setLevel(logging.ERROR)
