@@ -29,7 +29,10 @@ class Tiling:
         slots: Columns of the product that masks; 0 masks element by element.
         registers: Most registers of a thread; None leaves it to the compiler.
         small: Whether the kernel for small windows is used, where a program goes through many items.
-        unrolled: Whether that kernel unrolls the steps, and so masks once for all items.
+        unrolled: Whether that kernel unrolls the steps, and so masks once for all items; or that of tables, to have
+            all scores before the one maximum.
+        table: Whether the kernel that reads tiles and penalties from tables is used where it can run.
+        items: Items and heads that a program of that kernel goes through.
         union: Candidates of a program along the three axes, at most.
     """
 
@@ -44,6 +47,8 @@ class Tiling:
     registers: int | None = None
     small: bool = False
     unrolled: bool = True
+    table: bool = False
+    items: int = 1
     union: tuple[int, int, int] = (1, 1, 1)
 
 
@@ -128,6 +133,8 @@ def make_tiling(
     registers: int | None = None,
     small: bool = False,
     unrolled: bool = True,
+    table: bool = False,
+    items: int = 1,
 ) -> Tiling:
     """Fit tiles to a problem.
 
@@ -143,7 +150,9 @@ def make_tiling(
         by_dot: Whether the mask is a product; by default where there is more than one axis.
         registers: Most registers of a thread; None leaves it to the compiler.
         small: Whether to use the kernel for small windows.
-        unrolled: Whether that kernel unrolls the steps.
+        unrolled: Whether that kernel, or that of tables, unrolls the steps.
+        table: Whether to use the kernel that reads tables.
+        items: Items and heads that a program of that kernel goes through.
 
     Returns:
         The tiles.
@@ -175,6 +184,8 @@ def make_tiling(
         registers=registers,
         small=small,
         unrolled=unrolled,
+        table=table,
+        items=items,
         union=(unions[0], unions[1], unions[2]),
     )
 

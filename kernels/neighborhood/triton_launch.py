@@ -16,7 +16,7 @@ import triton.language as tl
 from torch import Tensor
 
 from foveate.kernels.dispatch import triton_interpreted
-from foveate.kernels.neighborhood import gluon_backward, gluon_forward
+from foveate.kernels.neighborhood import gluon_backward, gluon_forward, triton_table_maps
 from foveate.kernels.neighborhood.plan import Tiling, three, tiling_for
 from foveate.kernels.neighborhood.problem import Inputs, Problem
 from foveate.kernels.neighborhood.triton_backward import neighborhood_bwd_key_kernel, neighborhood_bwd_query_kernel
@@ -26,6 +26,11 @@ from foveate.kernels.neighborhood.triton_small import (
     neighborhood_small_bwd_query_kernel,
     neighborhood_small_fwd_kernel,
 )
+from foveate.kernels.neighborhood.triton_table import neighborhood_table_fwd_kernel
+from foveate.kernels.neighborhood.triton_table_backward import (
+    neighborhood_table_bwd_key_kernel,
+    neighborhood_table_bwd_query_kernel,
+)
 from foveate.kernels.window import Axis
 
 _LOG2_E = 1.4426950408889634
@@ -33,12 +38,15 @@ _LOG2_E = 1.4426950408889634
 _PROGRAMS = 16 * 132
 _MOST_ITEMS = 16
 _KERNELS = {
-    ("forward", False): neighborhood_fwd_kernel,
-    ("forward", True): neighborhood_small_fwd_kernel,
-    ("query", False): neighborhood_bwd_query_kernel,
-    ("query", True): neighborhood_small_bwd_query_kernel,
-    ("key", False): neighborhood_bwd_key_kernel,
-    ("key", True): neighborhood_small_bwd_key_kernel,
+    ("forward", "plain"): neighborhood_fwd_kernel,
+    ("forward", "small"): neighborhood_small_fwd_kernel,
+    ("forward", "table"): neighborhood_table_fwd_kernel,
+    ("query", "plain"): neighborhood_bwd_query_kernel,
+    ("query", "small"): neighborhood_small_bwd_query_kernel,
+    ("query", "table"): neighborhood_table_bwd_query_kernel,
+    ("key", "plain"): neighborhood_bwd_key_kernel,
+    ("key", "small"): neighborhood_small_bwd_key_kernel,
+    ("key", "table"): neighborhood_table_bwd_key_kernel,
 }
 
 
@@ -85,7 +93,7 @@ def _forward(call: "_Call", inputs: Inputs, scale: float) -> tuple[Tensor, Tenso
     query, key, value, bias, extra_key, extra_value = call.arrange(inputs)
     out = torch.empty(call.out_shape, dtype=query.dtype, device=query.device)
     lse = torch.empty(call.out_shape[:-1], dtype=torch.float32, device=query.device)
-    extra = () if call.small else (extra_key, extra_value)
+    extra = call.extra(extra_key, extra_value)
     call((query, key, value, bias, *extra, out, lse), scale)
     return out, lse
 
@@ -165,7 +173,7 @@ def _query_gradient(
     query, key, value, bias, extra_key, extra_value = call.arrange(inputs)
     d_query = torch.empty(query.shape, dtype=query.dtype, device=query.device)
     delta = torch.empty_like(lse)
-    extra = () if call.small else (extra_key, extra_value)
+    extra = call.extra(extra_key, extra_value)
     d_lse = lse if d_lse is None else d_lse.contiguous()
     call((query, key, value, bias, *extra, out, lse, call.rows(d_out), d_lse, d_query, delta), scale)
     return d_query, delta
@@ -206,7 +214,7 @@ def _key_gradient(
     query, key, value, bias, _, _ = call.arrange(inputs)
     d_key = torch.empty(key.shape, dtype=key.dtype, device=key.device)
     d_value = torch.empty(value.shape, dtype=value.dtype, device=value.device)
-    call((query, key, value, bias, lse, call.rows(d_out), delta, d_key, d_value), scale)
+    call((query, key, value, bias, *call.tables, lse, call.rows(d_out), delta, d_key, d_value), scale)
     return d_key, d_value
 
 
@@ -254,9 +262,10 @@ class _Call:
         constants: Arguments the kernel is compiled for.
         options: Warps, stages, registers.
         out_shape: Shape of the output.
-        small: Whether it is the kernel for small windows, which knows no extra keys.
+        way: plain, small or table; only the plain kernels know extra keys.
         rank: Spatial axes.
         copies: Whether some tensor has to be copied to have evenly spaced tokens.
+        tables: What kernels that read tables are given.
         compiled: What to start, by whether all pointers are multiples of 16.
         rest: The constants' values, once there is something to start.
     """
@@ -267,9 +276,10 @@ class _Call:
     constants: dict[str, Any]
     options: dict[str, int]
     out_shape: tuple[int, ...]
-    small: bool
+    way: str
     rank: int
     copies: bool
+    tables: tuple[Tensor, ...] = ()
     compiled: dict[bool, Any] = field(default_factory=dict)
     rest: tuple[Any, ...] = ()
 
@@ -282,6 +292,10 @@ class _Call:
         if extra_key is None or extra_value is None:
             return query, key, value, bias, query, query
         return query, key, value, bias, _unit(extra_key), _unit(extra_value)
+
+    def extra(self, *tokens: Tensor) -> tuple[Tensor, ...]:
+        """Return what the kernel reads after the bias: extra keys and values, or tables, or nothing."""
+        return tokens if self.way == "plain" else self.tables
 
     def rows(self, tensor: Tensor) -> Tensor:
         """Return a tensor like the output, with evenly spaced tokens."""
@@ -364,7 +378,7 @@ def _prepare(
     copies = any(new is not old for new, old in zip(rows, (*strided, *more), strict=True))
     wide = any(tensor.numel() and _reach(tensor) >= 2**31 for tensor in rows)
     tiling = tiling or tiling_for(axes, max(dim, dim_v), kernel, architecture(query.device))
-    small = tiling.small and extra_key is None and not wide
+    way = _way_of(tiling, axes, kernel, extra_key is not None or wide, batch * heads)
     padded = three(axes)
     counts = [axis.dilation * -(-axis.of_class(0).length // t) for axis, t in zip(padded, tiling.tile, strict=True)]
     tiles, items = prod(counts), batch * (kv_heads if kernel == "key" else heads)
@@ -390,34 +404,56 @@ def _prepare(
     }
     lengths = tuple(axis.length for axis in padded)
     spread = rows[:3]
-    if small:
+    tables: tuple[Tensor, ...] = ()
+    if way == "table":
+        mask_type = torch.float32 if constants["MASK_TYPE"] == tl.float32 else torch.bfloat16
+        tables = triton_table_maps.tables(axes, tiling, kernel == "key", mask_type, query.device)
+        constants |= triton_table_maps.constants(axes, tiling)
+        constants["HEADS_FIRST"] = tiling.heads_first
+        constants["PER_PROGRAM"] = min(tiling.items, items)
+        groups, tiles = -(-items // constants["PER_PROGRAM"]), len(tables[0])
+        grid = (groups, tiles, 1) if tiling.heads_first else (tiles, groups, 1)
+        tail: tuple[int, ...] = (*lengths, heads, items, 0)
+    elif way == "small":
         constants |= _chunks(tiling, tiles, items)
-        programs = tiles * -(-items // constants["PER_PROGRAM"])
-        tail: tuple[int, ...] = (*lengths, heads, tiles, items)
+        grid = (tiles * -(-items // constants["PER_PROGRAM"]), 1, 1)
+        tail = (*lengths, heads, tiles, items)
     else:
         constants |= {"BOX": tiling.box, "FLAT": tiling.flat, "BLOCK_N": tiling.block}
         constants["HEADS_FIRST"] = tiling.heads_first
-        programs, tail = tiles * items, (*lengths, heads, tiles)
+        grid, tail = (tiles * items, 1, 1), (*lengths, heads, tiles)
         if kernel != "key":
             absent = extra_key is None or extra_value is None
             spread += [query, query] if absent else [_unit(extra_key), _unit(extra_value)]  # type: ignore[arg-type]
             tail = (*tail, 0 if extra_key is None else extra_key.shape[1])
     strides = [step for t in (*spread, *rows[3:]) for step in (t.stride(0), t.stride(-3), t.stride(-2))]
-    function = _KERNELS[kernel, small]
+    function = _KERNELS[kernel, way]
     options = {"num_warps": tiling.warps, "num_stages": tiling.stages}
     if tiling.registers is not None and not triton_interpreted():
         options["maxnreg"] = tiling.registers
     return _Call(
         kernel=function,
-        grid=(programs, 1, 1),
+        grid=grid,
         numbers=(*strides, *tail),
         constants={name: constants[name] for name in function.arg_names if name in constants},
         options=options,
         out_shape=(*query.shape[:-1], dim_v),
-        small=small,
+        way=way,
         rank=len(axes),
         copies=copies,
+        tables=tables,
     )
+
+
+def _way_of(tiling: Tiling, axes: tuple[Axis, ...], kernel: str, plainly: bool, items: int) -> str:
+    """Choose among the kernels: plain ones take everything."""
+    if plainly:
+        return "plain"
+    # Tables are copied from the host, which a capture of a CUDA graph that comes before any other call forbids.
+    capturing = torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()
+    if tiling.table and not capturing and triton_table_maps.can_run(axes, tiling, items, kernel == "key") == "":
+        return "table"
+    return "small" if tiling.small else "plain"
 
 
 def _chunks(tiling: Tiling, tiles: int, items: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 import os
 import statistics
 from collections.abc import Callable
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,15 @@ def candidates(axes: tuple[Axis, ...], dim: int) -> list[dict[str, Any]]:
                 {"tile": square, "block": block, "stages": stages, "registers": most} for most in (None, 168, 128)
             ]
             found.append({"tile": long, "block": block, "stages": stages, "warps": 8})
-    few = max(plan.largest_union(axis, side, False) for axis, side in zip(plan.three(axes), square, strict=True)) <= 16
-    if few and dim <= 64:
+    unions = [plan.largest_union(axis, side, False) for axis, side in zip(plan.three(axes), square, strict=True)]
+    if len(axes) > 1 and prod(unions) <= 1024 and dim <= 64:
+        table = {"tile": square, "stages": 2, "table": True}
+        found += [
+            table | {"block": block, "registers": most, "unrolled": False} for block, most in ((64, 168), (128, None))
+        ]
+        if max(unions) <= 16:
+            found += [table | {"block": 64, "items": items} for items in (1, 8)]
+    if max(unions) <= 16 and dim <= 64:
         found += [{"tile": square, "block": block, "stages": 2, "small": True} for block in (64, 128)]
     return found
 

@@ -23,6 +23,9 @@ CASES: dict[str, tuple[tuple[int, ...], dict[str, Any], dict[str, Any]]] = {
     "nat_with_bias": ((28, 28), {"window": 7}, {"batch": 9, "dim": 32, "bias": True}),
     "many_items": ((14, 14), {"window": 7}, {"batch": 300, "dim": 32, "heads": 8}),
     "all_of_it": ((7, 7), {"window": 7}, {"batch": 5, "dim": 32, "bias": True}),
+    # What kernels that read tables take: tiles that fit the grid, and tiles that reach over its edges.
+    "middle": ((64, 72), {"window": 13}, {"batch": 2}),
+    "middle_uneven": ((65, 70), {"window": 7}, {"bias": True}),
     "dilated": ((57, 55), {"window": 7, "dilation": (8, 3)}, {"dim": 32, "bias": True}),
     "strided": ((64, 48), {"window": (16, 12), "stride": (8, 3)}, {"dim": 64, "heads": 4, "group": 4}),
     "large": ((40, 44), {"window": 33}, {"dim": 128}),

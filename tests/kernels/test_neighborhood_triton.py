@@ -70,14 +70,19 @@ SETTINGS = {
     "volume": Setting((3, 5, 4), {"window": (2, 3, 3), "causal": (True, False, False)}, bias=True, tile=(2, 2, 4)),
     "strip": Setting((1, 23), {"window": (1, 6)}, tile=(1, 1, 16)),
     "column": Setting((19, 1), {"window": (5, 1)}, tile=(1, 16, 1), bias=True),
+    # Whole tiles, with corners, borders and an interior; and tiles that reach over the edge in some classes only.
+    "even": Setting((12, 12), {"window": 3}, dims=(16, 8), batch=2),
+    "uneven": Setting((9, 23), {"window": (4, 3), "dilation": (1, 3), "stride": (2, 1)}, bias=True, batch=2),
 }  # fmt: skip
-WAYS = {
+WAYS: dict[str, dict[str, Any]] = {
     "run, product": {"flat": True, "by_dot": True},
     "run, elements": {"flat": True, "by_dot": False},
     "tiles, product": {"flat": False, "by_dot": True},
     "tiles, elements": {"flat": False, "by_dot": False},
     "small, product": {"small": True, "by_dot": True},
     "small, elements": {"small": True, "by_dot": False},
+    "table, loop": {"table": True, "by_dot": True, "unrolled": False},
+    "table, unrolled": {"table": True, "by_dot": True, "items": 3},
 }
 
 
@@ -112,7 +117,7 @@ def nothing_is_zero_by_chance() -> Iterator[None]:
         torch.use_deterministic_algorithms(False)
 
 
-def errors(setting: Setting, way: dict[str, bool], dtype: torch.dtype = torch.float32) -> dict[str, float]:
+def errors(setting: Setting, way: dict[str, Any], dtype: torch.dtype = torch.float32) -> dict[str, float]:
     """Compare output, logsumexp and all gradients with the reference in float64."""
     from foveate.kernels.neighborhood import triton_launch as launch
 
@@ -141,8 +146,8 @@ def every_way() -> list[Any]:
     """Every setting in every way; each third pair is quick enough for every day."""
     pairs = []
     for (i, name), (j, way) in product(enumerate(SETTINGS), enumerate(WAYS)):
-        # The kernels for small windows take no extra keys.
-        if not (SETTINGS[name].extra and WAYS[way].get("small")):
+        # The kernels for small windows and those that read tables take no extra keys.
+        if not (SETTINGS[name].extra and ({"small", "table"} & WAYS[way].keys())):
             pairs.append(pytest.param(name, way, marks=() if (i + j) % 3 == 0 else pytest.mark.slow))
     return pairs
 
@@ -154,7 +159,13 @@ def test_agrees_with_the_reference(name: str, way: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "way"), [("line", "run, product"), ("line", "tiles, product"), ("grid", "small, product")]
+    ("name", "way"),
+    [
+        ("line", "run, product"),
+        ("line", "tiles, product"),
+        ("grid", "small, product"),
+        ("even", "table, unrolled"),
+    ],
 )
 def test_agrees_in_half_precision(name: str, way: str) -> None:
     found = errors(SETTINGS[name], WAYS[way], torch.float16)
@@ -287,6 +298,74 @@ def test_the_largest_union_is_that_of_brute_force() -> None:
                 columns = table[start : start + tile].any(0).nonzero()
                 largest = max(largest, int(columns.max() - columns.min()) + 1)
             assert plan.largest_union(axis, tile, inverse) == largest, (axis, tile, inverse)
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+@pytest.mark.parametrize("name", ["even", "uneven", "causal", "volume", "column", "line"])
+def test_tables_say_who_sees_whom(name: str, inverse: bool) -> None:
+    """Every position of every tile finds the tokens it should in its box, and no others."""
+    from foveate.kernels.neighborhood import triton_table_maps as maps
+
+    setting = SETTINGS[name]
+    kernel = "key" if inverse else "forward"
+    tiling = make_tiling(setting.axes, kernel, setting.tile, block=32, table=True, by_dot=True)
+    assert maps.can_run(setting.axes, tiling, 1, inverse) == ""
+    tiles, penalties = maps.tables(setting.axes, tiling, inverse, torch.float32, torch.device("cpu"))
+    axes = plan.three(setting.axes)
+    seen = torch.ones(1, 1, dtype=torch.bool)
+    for axis in axes:
+        residue, _, first, last = spans(axis)
+        place = torch.arange(axis.length)
+        position = (place // axis.dilation)[None, :]
+        own = (residue[:, None] == residue[None, :]) & (position >= first[:, None]) & (position <= last[:, None])
+        seen = (seen[:, None, :, None] & own[None, :, None, :]).flatten(0, 1).flatten(1, 2)
+    found = torch.zeros(seen.shape, dtype=torch.long)
+
+    def tokens(first: int, box: tuple[int, ...]) -> Tensor:
+        steps = [torch.arange(side) * axis.dilation for side, axis in zip(box, axes, strict=True)]
+        plane = (steps[0] * axes[1].length)[:, None, None] + steps[1][None, :, None]
+        return first + (plane * axes[2].length + steps[2]).flatten()
+
+    for entry in tiles.tolist():
+        candidates = tokens(entry[1], tiling.union)
+        assert 0 <= int(candidates.min()) <= int(candidates.max()) < prod(axis.length for axis in axes)
+        for m0, m1, m2 in product(*(range(min(t, n)) for t, n in zip(tiling.tile, entry[5:8], strict=True))):
+            rows = [penalties[entry[2] + m2], penalties[entry[3] + m1], penalties[entry[4] + m0]]
+            mine = torch.stack(rows).sum(0)[: len(candidates)] == 0
+            token = entry[0] + (m0 * axes[0].dilation * axes[1].length + m1 * axes[1].dilation) * axes[2].length
+            found[token + m2 * axes[2].dilation, candidates[mine]] += 1
+    assert torch.equal(found, (seen.T if inverse else seen).long())
+
+
+def test_where_there_are_no_tables() -> None:
+    from foveate.kernels.neighborhood.triton_table_maps import can_run
+
+    axes = check_axes((40, 40), 7)
+    tiling = make_tiling(axes, "forward", (1, 8, 8), table=True)
+    assert can_run(axes, tiling, 1, False) == ""
+    assert can_run(axes, tiling, 65536, False).endswith("got 65536")
+    by_elements = make_tiling(axes, "forward", (1, 8, 8), table=True, by_dot=False)
+    assert "by elements" in can_run(axes, by_elements, 1, False)
+    wide = check_axes((80, 80), 33)
+    assert can_run(wide, make_tiling(wide, "forward", (1, 8, 8), table=True), 1, False).endswith("got 1600")
+    short = check_axes((15, 15), 7, dilation=2)  # a class of 8 and one of 7, which does not hold the box of the other
+    assert "every residue class" in can_run(short, make_tiling(short, "forward", (1, 8, 8), table=True), 1, False)
+    large = check_axes((2048, 2048), 3)
+    found = can_run(large, make_tiling(large, "forward", (1, 4, 4), table=True), 1, False)
+    assert found.endswith("65535 tiles at most, got 262144")
+
+
+def test_what_has_no_tables_runs_without() -> None:
+    from foveate.kernels.neighborhood import triton_launch as launch
+
+    for name in ("strided", "dense"):  # extra keys; and a tile that is larger than the grid
+        setting = SETTINGS[name]
+        inputs = draw(setting)
+        mine = Inputs(*(None if tensor is None else tensor.to(DEVICE) for tensor in inputs))
+        tiling = make_tiling(setting.axes, "forward", setting.tile, block=16, table=True)
+        out, _ = launch.forward(mine, setting.axes, 0.4, tiling)
+        wanted, _ = reference.forward(inputs, setting.axes, 0.4)
+        torch.testing.assert_close(out.cpu(), wanted, atol=2e-5, rtol=0)
 
 
 def test_the_largest_union_is_that_of_the_longest_class() -> None:

@@ -41,7 +41,7 @@ from foveate.kernels.neighborhood.problem import Inputs
 from foveate.kernels.window import check_axes
 
 dtype, capability = getattr(torch, sys.argv[1]), int(sys.argv[2])
-SHORT = {torch.bfloat16: "*bf16", torch.float16: "*fp16", torch.float32: "*fp32"}
+SHORT = {torch.bfloat16: "*bf16", torch.float16: "*fp16", torch.float32: "*fp32", torch.int32: "*i32"}
 CASES = [
     ((1024,), 129, 1, 1, 64, 1, False, False),
     ((56, 56), 7, 1, 1, 32, 1, False, False),
@@ -69,6 +69,7 @@ class Recorder:
         for key, value in zip(names, arguments):
             plain = "i32" if isinstance(value, int) else "fp32"
             signature[key] = SHORT[value.dtype] if isinstance(value, torch.Tensor) else plain
+        assert reads_tables == ("penalty_ptr" in names), title
         build(title, self.kernel, signature, constants, options, capability)
 
 def meta(*shape, dtype=dtype):
@@ -86,8 +87,12 @@ for grid, window, stride, dilation, dim, group, bias, extra in CASES:
     ways = [chosen]
     if window == 7 and dim <= 64:
         ways.append({n: make_tiling(axes, n, t.tile, block=t.block, small=True) for n, t in chosen.items()})
+        for unrolled, items in ((False, 1), (True, 4)):
+            table = {"block": 64, "table": True, "unrolled": unrolled, "items": items}
+            ways.append({n: make_tiling(axes, n, (1, 8, 8), **table) for n in chosen})
     for number, tilings in enumerate(ways):
         where = f"{grid}_{window}_{dilation}_{number}".replace(" ", "")
+        reads_tables = tilings["forward"].table
         title = f"forward_{where}"
         launch.forward(inputs, axes, 0.1, tilings["forward"])
         title = f"query_{where}"
@@ -115,7 +120,7 @@ def shared_memory(code: str, *arguments: str) -> dict[str, int]:
 def test_neighborhood_compiles(dtype: str, capability: int) -> None:
     pytest.importorskip("triton")
     sizes = shared_memory(OF_NEIGHBORHOOD, dtype, str(capability))
-    assert len(sizes) == 3 * 9
+    assert len(sizes) == 3 * 13
     assert {name: size for name, size in sizes.items() if size > SHARED_MEMORY[capability]} == {}
 
 
@@ -136,6 +141,7 @@ def test_every_file_with_kernels_is_compiled() -> None:
         defines = any(line.startswith("def ") and "_kernel(" in line for line in path.read_text().splitlines())
         # Some kernels of neighborhood attention have tests of their own, here and in test_hopper.
         gluon = ("triton_gluon", "triton_gluon_backward", "triton_gluon_query")
-        stems = ("triton_forward", "triton_backward", "triton_small", *gluon)
+        tables = ("triton_table", "triton_table_backward")
+        stems = ("triton_forward", "triton_backward", "triton_small", *tables, *gluon)
         own = path.parent.name == "neighborhood" and path.stem in stems
         assert not defines or own or f"{path.parent.name}.{path.stem}" in MODULES, path
