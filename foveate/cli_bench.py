@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from foveate.kernels.bench import Row
     from foveate.kernels.bench_cases import Estimate, Shape
-    from foveate.kernels.simulate import Machine
+    from foveate.kernels.cost_model import Machine
 
 _DTYPES = ("float16", "bfloat16", "float32")
 _OF_A_GRID = ("heads", "dim", "window", "dilation", "stride")

@@ -4,13 +4,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from foveate.kernels.cost_model import simulate
     from foveate.kernels.depthwise.op import large_depthwise
     from foveate.kernels.dynamic.op import dynamic_neighborhood
     from foveate.kernels.neighborhood.merge import merge_attentions
     from foveate.kernels.neighborhood.natten import na1d, na2d, na3d
     from foveate.kernels.neighborhood.op import neighborhood_attention
     from foveate.kernels.routing.op import block_sparse_attention, routed_attention
-    from foveate.kernels.simulate import simulate
 
 __all__ = [
     "block_sparse_attention",
@@ -36,7 +36,7 @@ _HOME = {
     "na3d": "neighborhood.natten",
     "neighborhood_attention": "neighborhood.op",
     "routed_attention": "routing.op",
-    "simulate": "simulate",
+    "simulate": "cost_model",
 }
 
 

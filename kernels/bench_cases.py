@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import torch
 
 from foveate.kernels.bench_peers import Call
+from foveate.kernels.cost_model import MACHINES, Machine, Simulation, roofline, simulate
 from foveate.kernels.neighborhood.plan import tiling_for
-from foveate.kernels.simulate import MACHINES, Machine, Simulation, roofline, simulate
 from foveate.kernels.window import check_axes
 
 FORWARD, BOTH = "forward", "forward+backward"

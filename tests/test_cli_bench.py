@@ -11,9 +11,9 @@ from foveate.cli import main
 from foveate.kernels import bench
 from foveate.kernels.bench_cases import CPU_SHAPES, SHAPES, Shape, default_shapes, device_name, estimate, timed
 from foveate.kernels.bench_peers import PEERS, Call, Contender, _Flex, peers_of
+from foveate.kernels.cost_model import Machine
 from foveate.kernels.neighborhood import reference
 from foveate.kernels.neighborhood.problem import Inputs
-from foveate.kernels.simulate import Machine
 from foveate.kernels.window import check_axes
 
 CPU = torch.device("cpu")

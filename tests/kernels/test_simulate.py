@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foveate.kernels.simulate import MACHINES, Machine, Simulation, roofline, simulate
+from foveate.kernels.cost_model import MACHINES, Machine, Simulation, roofline, simulate
 from foveate.kernels.window import Axis, spans
 
 # grid, window, stride, speedup by FLOPs, {(query tile, key tile): (waste, tile speedup)}
