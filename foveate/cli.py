@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import foveate
-from foveate import cli_asymmetry, cli_bench, cli_eval, cli_models, cli_point, cli_scanpath, cli_search
+from foveate import cli_asymmetry, cli_bench, cli_eval, cli_models, cli_point, cli_scanpath, cli_score, cli_search
 from foveate.console import FAILED, OK, USAGE, Parser, UsageError, complain, say, whole_number
 from foveate.errors import sentence
 
@@ -35,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     cli_point.add_parser(verbs)
     cli_scanpath.add_parser(verbs)
     cli_search.add_parser(verbs)
+    cli_score.add_parser(verbs)
     cli_asymmetry.add_parser(verbs)
     cli_eval.add_parser(verbs)
     cli_bench.add_parser(verbs)

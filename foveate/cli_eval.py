@@ -1,7 +1,6 @@
 """``foveate eval``: how often the click lands in the box, or how alike scanpaths are, beside trivial baselines."""
 
 import argparse
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,15 @@ from foveate.console import (
     OK,
     UsageError,
     add_model_options,
+    add_table_options,
+    check_result_file,
     complain,
     load_looker,
     load_pointer,
     say,
     whole_number,
 )
+from foveate.errors import counted
 
 # Data sets of gaze and what they are.
 GAZE = {
@@ -73,7 +75,9 @@ def _add_gaze(suites: Any, name: str, text: str) -> None:
     add("--tell-task", action="store_true", help="tell the model what people looked for")
     add("--json", metavar="FILE", help="write the result here")
     add("--limit", type=whole_number(1), metavar="N", help="the first N pictures only")
-    parser.set_defaults(run=run_gaze, dataset=name)
+    parser.set_defaults(run=run_gaze, dataset=name, columns=None, unit=None)
+    if name == "folder":
+        add_table_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -94,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--resume needs --json FILE: answers so far are kept beside that file")
     if not Path(args.images).is_dir():
         raise UsageError(f"--images {args.images} is no folder: give the folder that holds the annotated pictures")
-    _check_json(args.json)
+    check_result_file("--json", args.json)
     try:
         samples = load_samples(args.annotations)[: args.limit]
     except ValueError as error:
@@ -111,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
     for failure in report.failures:
         complain(failure)
     if report.failures:
-        complain(f"{len(report.failures)} pictures failed, and their samples count as misses")
+        complain(f"{counted(len(report.failures), 'picture')} failed: samples of such pictures count as misses")
     return FAILED if report.failures else OK
 
 
@@ -129,14 +133,14 @@ def run_gaze(args: argparse.Namespace) -> int:
     """
     if not Path(args.data).is_dir():
         raise UsageError(f"--data {args.data} is no folder: give the folder that holds {args.dataset}")
-    _check_json(args.json)
+    check_result_file("--json", args.json)
     from tqdm import tqdm
 
     from foveate.scanpath.datasets import open_dataset
     from foveate.scanpath.evaluate import evaluate, format_report, write_report
 
     model = load_looker(args.model, args.device)
-    dataset = open_dataset(args.dataset, args.data)
+    dataset = open_dataset(args.dataset, args.data, columns=args.columns, unit=args.unit)
     for problem in dataset.problems:
         complain(problem)
     viewings = dataset.viewings[: args.limit]
@@ -162,12 +166,5 @@ def run_gaze(args: argparse.Namespace) -> int:
     for failure in report.failures:
         complain(failure)
     if report.failures:
-        complain(f"{len(report.failures)} of {len(viewings)} pictures failed and are left out")
+        complain(f"{len(report.failures)} of {counted(len(viewings), 'picture')} failed, left out of the scores")
     return FAILED if report.failures else OK
-
-
-def _check_json(file: str | None) -> None:
-    if file is not None and (Path(file).is_dir() or not Path(file).resolve().parent.is_dir()):
-        raise UsageError(f"--json {file} must name a file in a folder that exists: make the folder first")
-    if file is not None and not os.access(Path(file).resolve().parent, os.W_OK):
-        raise UsageError(f"--json {file} is in a folder that cannot be written: name another one")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from foveate.console import (
     Input,
     UsageError,
+    check_result_file,
     complain,
     find_inputs,
     go_through,
@@ -65,6 +66,8 @@ def add_parser(verbs: Any) -> None:
     add("--model", default=DEFAULT, metavar="NAME", help="see below (default %(default)s)")
     add("--seed", type=whole_number(0), default=0, metavar="S", help="of the random numbers (default %(default)s)")
     add("--out", default="foveate-out/scanpath", metavar="DIR", help="folder for results (default %(default)s)")
+    add("--map", metavar="FILE|DIR", help="also write where fixations are likely: of one picture FILE.png (grey, "
+        "divided by its largest value) or FILE.npy (density, height x width); or a folder for both")  # fmt: skip
     add("--json", action="store_true", help="print one JSON object a line instead of text")
     add("--device", metavar="NAME", help="cpu, cuda, cuda:1 ... (default: cuda if there is one)")
     parser.set_defaults(run=run)
@@ -90,10 +93,49 @@ def run(args: argparse.Namespace) -> int:
     if args.task.strip() and args.model.partition(":")[0] not in _READERS:
         complain(f"{args.model} reads no words, --task is only noted: {' and '.join(_READERS)} read them")
 
+    args.map = _map_place(args.map, inputs, model)
+
     def look(item: Input, stem: str) -> None:
         _look_at(model, item, folder / stem, args)
 
     return go_through(inputs, look)
+
+
+def _map_place(word: str | None, inputs: list[Input], model: "ScanpathModel") -> Path | None:
+    """Try where --map goes: a file for one picture, or a folder, which is made.
+
+    Raises:
+        UsageError: It cannot be written, is of another kind, or the model has no map.
+    """
+    if word is None:
+        return None
+    from foveate.scanpath.gaze_maps import MAP_SUFFIXES, has_map
+
+    if not has_map(model):
+        raise UsageError(f"{model.name} makes paths without a map: leave --map out, or take the model {DEFAULT}")
+    place = Path(word)
+    if place.is_dir() or not place.suffix:
+        output_folder(word, "--map")
+        complain("maps as PNG are divided by their largest value; NPY keeps the density itself")
+        return place
+    if place.suffix.lower() not in MAP_SUFFIXES:
+        raise UsageError(f"--map {word} must end in {' or '.join(MAP_SUFFIXES)}, or name a folder")
+    if len(inputs) > 1 or (inputs[0].path and inputs[0].path.suffix.lower() in VIDEO_SUFFIXES):
+        raise UsageError(f"--map {word} is one file, and there may be several pictures: name a folder")
+    check_result_file("--map", word)
+    if place.suffix.lower() == ".png":
+        complain(f"{word} is divided by its largest value: a name that ends in .npy keeps the density itself")
+    return place
+
+
+def _write_maps(model: "ScanpathModel", picture: "Image.Image", place: Path, name: str) -> None:
+    """Write the map of a picture: to the file, or twice to the folder."""
+    from foveate.scanpath.gaze_maps import MAP_SUFFIXES, priority_map, save_map
+
+    density = priority_map(picture, model=model)
+    files = [place / f"{name}.map{end}" for end in MAP_SUFFIXES] if place.is_dir() else [place]
+    for file in files:
+        save_map(density, file)
 
 
 def _look_at(model: "ScanpathModel", item: Input, stem: Path, args: argparse.Namespace) -> None:
@@ -187,6 +229,8 @@ def _look(
     path = predict(picture, model=model, count=args.n, task=args.task, seed=args.seed)
     path = replace(path, source=label, details={**path.details, **(details or {})})
     drawing = save_scanpath(path, picture, stem)
+    if args.map is not None:
+        _write_maps(model, picture, args.map, stem.name)
     if args.json:
         say(json.dumps(path.to_dict(), ensure_ascii=False))
         return

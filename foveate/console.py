@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from foveate.errors import sentence
+from foveate.errors import counted, sentence
 
 if TYPE_CHECKING:
     from foveate.grounding.pointing import Pointer
@@ -106,6 +106,54 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1 ... (default: cuda if there is one)")
 
 
+def add_table_options(parser: argparse.ArgumentParser, twice: bool = False) -> None:
+    """Add --columns and --unit, for tables of fixations that call things otherwise.
+
+    Args:
+        parser: Parser of the verb.
+        twice: Whether the verb has two tables; both options may then be given twice, and become lists.
+    """
+    more = "; of the first table, given twice of both" if twice else ""
+    how: dict[str, Any] = {"action": "append", "default": []} if twice else {}
+    parser.add_argument(
+        "--columns",
+        type=_columns,
+        metavar="NAME=COLUMN,...",
+        help=f"what the table calls image, x, y, observer, duration, start, task{more}",
+        **how,
+    )
+    parser.add_argument("--unit", choices=("s", "ms"), help=f"of durations and starts (default s){more}", **how)
+
+
+def _columns(word: str) -> dict[str, str]:
+    """Read --columns."""
+    found: dict[str, str] = {}
+    for part in word.split(","):
+        name, equals, column = (piece.strip() for piece in part.partition("="))
+        if not (name and equals and column):
+            raise argparse.ArgumentTypeError(f"it must be NAME=COLUMN, separated by commas, got {part!r}")
+        if name in found:
+            raise argparse.ArgumentTypeError(f"it names {name} twice: give each name one column")
+        found[name] = column
+    return found
+
+
+def check_result_file(option: str, file: str | None) -> None:
+    """Try where a result goes before the work is done.
+
+    Args:
+        option: Which names it.
+        file: As typed; None where nobody asked for a file.
+
+    Raises:
+        UsageError: It cannot be written there.
+    """
+    if file is not None and (Path(file).is_dir() or not Path(file).resolve().parent.is_dir()):
+        raise UsageError(f"{option} {file} must name a file in a folder that exists: make the folder first")
+    if file is not None and not os.access(Path(file).resolve().parent, os.W_OK):
+        raise UsageError(f"{option} {file} is in a folder that cannot be written: name another one")
+
+
 def load_pointer(model: str, device: str | None) -> "Pointer":
     """Load the model that --model and --device name.
 
@@ -185,11 +233,12 @@ def find_inputs(words: Sequence[str]) -> list[Input]:
     return found
 
 
-def output_folder(path: str) -> Path:
+def output_folder(path: str, option: str = "--out") -> Path:
     """Make the folder results go to.
 
     Args:
         path: As typed.
+        option: Which names it.
 
     Returns:
         The folder, which can be written.
@@ -205,7 +254,7 @@ def output_folder(path: str) -> Path:
         probe.unlink()
     except OSError as error:
         reason = (error.strerror or "unknown").lower()
-        raise UsageError(f"cannot write to --out {path} ({reason}): name another folder") from error
+        raise UsageError(f"cannot write to {option} {path} ({reason}): name another folder") from error
     return folder
 
 
@@ -232,7 +281,7 @@ def go_through(inputs: list[Input], look: Callable[[Input, str], None]) -> int:
             failures.append(message if item.label in message else f"{item.label}: {message}")
             complain(failures[-1])
     if failures and len(inputs) > 1:
-        complain(f"{len(failures)} of {len(inputs)} inputs failed:")
+        complain(f"{len(failures)} of {counted(len(inputs), 'input')} failed:")
         for message in failures:
             complain(f"  {message}")
     return FAILED if failures else OK

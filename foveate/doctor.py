@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 import foveate
+from foveate.errors import counted
 
 NEEDED = ("torch", "torchvision", "timm", "numpy", "pillow", "safetensors", "tokenizers", "tqdm")
 OPTIONAL = {
@@ -64,7 +65,8 @@ def _devices() -> list[Finding]:
         return [Finding("device", "missing", f"torch cannot be imported ({error}): install it again")]
     from foveate.grounding.catalog import cpu_count
 
-    cores = Finding("cpu", "ok", f"{cpu_count()} cores for this process, torch uses {torch.get_num_threads()} threads")
+    threads = counted(torch.get_num_threads(), "thread")
+    cores = Finding("cpu", "ok", f"{counted(cpu_count(), 'core')} for this process, torch uses {threads}")
     if not torch.cuda.is_available():
         return [cores, Finding("gpu", "optional", "none that torch can use: pointing runs on the CPU")]
     names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]

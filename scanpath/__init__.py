@@ -6,10 +6,25 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from foveate.scanpath.comparing import compare_files, compare_scanpaths
     from foveate.scanpath.fixations import Fixation, Scanpath, ViewingGeometry
+    from foveate.scanpath.gaze_maps import priority_map, save_map
     from foveate.scanpath.predicting import MODELS, load_model, predict, save_scanpath
 
-__all__ = ["EYE", "MODELS", "Fixation", "Scanpath", "ViewingGeometry", "load_model", "predict", "save_scanpath"]
+__all__ = [
+    "EYE",
+    "MODELS",
+    "Fixation",
+    "Scanpath",
+    "ViewingGeometry",
+    "compare_files",
+    "compare_scanpaths",
+    "load_model",
+    "predict",
+    "priority_map",
+    "save_map",
+    "save_scanpath",
+]
 
 #: The backbone with weights in the package, through which the models of this room look.
 EYE = "resnet18_ela_eye"
@@ -18,9 +33,13 @@ _PLACES = {
     "Fixation": "fixations",
     "Scanpath": "fixations",
     "ViewingGeometry": "fixations",
+    "compare_files": "comparing",
+    "compare_scanpaths": "comparing",
     "MODELS": "predicting",
     "load_model": "predicting",
     "predict": "predicting",
+    "priority_map": "gaze_maps",
+    "save_map": "gaze_maps",
     "save_scanpath": "predicting",
 }
 

@@ -31,6 +31,10 @@ class Uniform:
         random = np.random.default_rng(seed)
         return _scanpath(random.random((_check(count), 2)), image.size, random, task, self.name)
 
+    def density(self, image: Image.Image) -> np.ndarray:
+        """Return the same everywhere, (1, 1)."""
+        return np.ones((1, 1))
+
 
 class Centre:
     """Places from a Gaussian in the middle, with the mean and the spread of people (OSIE)."""
@@ -46,6 +50,12 @@ class Centre:
             places[outside] = random.normal(CENTRE_MEAN, CENTRE_SD, (int(outside.sum()), 2))
         return _scanpath(places, image.size, random, task, self.name)
 
+    def density(self, image: Image.Image) -> np.ndarray:
+        """Return the Gaussian, cut off at the edges, (rows, columns) over the whole picture; the sum is 1."""
+        values = _middle(*_cells(image.size))
+        result: np.ndarray = values / values.sum()
+        return result
+
 
 class Saliency:
     """Spectral residual: the eye goes where the picture surprises most, and not back.
@@ -60,17 +70,16 @@ class Saliency:
         self.centred = centred
         self.name = "saliency-centre" if centred else "spectral"
 
+    def saliency(self, image: Image.Image) -> np.ndarray:
+        """Return the map, (rows, columns) over the whole picture, 0 or more; which is no density."""
+        found = spectral_residual(image)
+        return found * _middle(*found.shape) if self.centred else found
+
     def __call__(self, image: Image.Image, *, count: int = 10, task: str = "", seed: int = 0) -> Scanpath:
         """Take the highest place again and again; ``seed`` draws the durations only and ``task`` is not read."""
-        priority = spectral_residual(image)
+        priority = self.saliency(image)
         rows, columns = priority.shape
         y, x = (np.arange(rows) + 0.5) / rows, (np.arange(columns) + 0.5) / columns
-        if self.centred:
-            across, down = (
-                np.exp(-(((axis - mean) / sd) ** 2) / 2)
-                for axis, mean, sd in zip((x, y), CENTRE_MEAN, CENTRE_SD, strict=True)
-            )
-            priority = priority * down[:, None] * across
         # Distances are those of the picture: cells need not be square.
         width, height = image.size
         sigma = INHIBITION * math.hypot(width, height)
@@ -106,10 +115,8 @@ def spectral_residual(image: Image.Image) -> np.ndarray:
         the square of the inverse transform, blurred with sigma 2.5 cells. Deviation: 1 is added to amplitudes, which
         are hundreds in photographs.
     """
-    width, height = image.size
-    shrink = _CELLS / max(width, height)
-    cells = (max(4, round(width * shrink)), max(4, round(height * shrink)))
-    grey = np.asarray(image.convert("L").resize(cells, Image.Resampling.BILINEAR), dtype=np.float64)
+    rows, columns = _cells(image.size)
+    grey = np.asarray(image.convert("L").resize((columns, rows), Image.Resampling.BILINEAR), dtype=np.float64)
     spectrum = np.fft.fft2(grey)
     # Drawings have frequencies without any amplitude; they would stand out if their logarithms fell without end.
     logarithm = np.log1p(np.abs(spectrum))
@@ -131,6 +138,22 @@ def draw_durations(count: int, random: np.random.Generator) -> np.ndarray:
         (count,) seconds, between 0.02 and 2.
     """
     return np.clip(random.lognormal(LOG_DURATION_MEAN, LOG_DURATION_SD, count), 0.02, 2.0)
+
+
+def _cells(size: Size) -> tuple[int, int]:
+    """Return rows and columns of a map over a picture."""
+    shrink = _CELLS / max(size)
+    return max(4, round(size[1] * shrink)), max(4, round(size[0] * shrink))
+
+
+def _middle(rows: int, columns: int) -> np.ndarray:
+    """Return the Gaussian of ``Centre`` at the middles of cells, (rows, columns); 1 at its peak."""
+    y, x = (np.arange(rows) + 0.5) / rows, (np.arange(columns) + 0.5) / columns
+    across, down = (
+        np.exp(-(((axis - mean) / sd) ** 2) / 2) for axis, mean, sd in zip((x, y), CENTRE_MEAN, CENTRE_SD, strict=True)
+    )
+    result: np.ndarray = down[:, None] * across
+    return result
 
 
 def _check(count: int) -> int:

@@ -2,18 +2,19 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from foveate.errors import sentence
+from foveate.errors import counted, sentence
 from foveate.scanpath.datasets.common import Viewing
 from foveate.scanpath.fixations import Scanpath
 from foveate.scanpath.ladder import RUNGS, Looks, baseline_names, baseline_paths, keep_inside, other_pictures
-from foveate.scanpath.measures import LOWER_IS_BETTER, ScoreTable, every_pair, score_table
+from foveate.scanpath.map_scores import MAP_MEASURES, map_scores
+from foveate.scanpath.measures import LOWER_IS_BETTER, ScoreTable, average_pairs, every_pair, score_table
 from foveate.scanpath.predicting import ScanpathModel
 
 __all__ = ["NOTE", "GazeReport", "evaluate", "format_report", "write_report"]
@@ -24,6 +25,7 @@ NOTE = (
 )
 # What a terminal has room for; the file holds all measures.
 _SHOWN = ("scanmatch", "scanmatch_duration", "sbtde", "sequence_score", "sed", "stde", "multimatch_shape")
+_MAP_TITLES = ("NSS", "AUC", "IG")
 _TITLES = ("ScanMatch", "+ duration", "SBTDE", "SS", "SED", "STDE*", "MM shape*")
 
 
@@ -39,7 +41,8 @@ class GazeReport:
         scanpaths: Human paths on them.
         count: Fixations of the paths that are made.
         seconds_per_path: Of the model, reading pictures excluded.
-        ladder: Rung to its scores; rungs that the data set does not have are missing.
+        ladder: Rung to its scores; rungs that the data set does not have are missing. Those with a map have the scores
+            of ``map_scores.MAP_MEASURES`` too.
         settings: What else decides about the numbers.
         failures: A sentence for each picture that was left out.
     """
@@ -69,7 +72,7 @@ class GazeReport:
             "scanpaths": self.scanpaths,
             "count": self.count,
             "seconds_per_path": round(self.seconds_per_path, 4),
-            "lower_is_better": sorted(LOWER_IS_BETTER),
+            "lower_is_better": sorted(LOWER_IS_BETTER & set(ladder["model"])),
             "note": NOTE,
             "settings": self.settings,
             "failures": list(self.failures),
@@ -108,6 +111,7 @@ def evaluate(
     humans: Looks = []
     ours: list[Scanpath] = []
     rungs: dict[str, list[Scanpath]] = {name: [] for name in RUNGS}
+    maps: dict[str, list[dict[str, float]]] = {}
     failures: list[str] = []
     everything = [path for viewing in viewings for path in viewing.scanpaths]
     lengths = [inside for path in everything if (inside := int(path.inside.sum()))]
@@ -133,13 +137,15 @@ def evaluate(
             made = baseline_paths(image, viewing.size, viewing.name, count=length, draws=draws, seed=seed + number)
             for name, some in zip(baseline_names(), made, strict=True):
                 rungs[name] += some
+            for name, scores in map_scores(model, image, viewing.size, paths).items():
+                maps.setdefault(name, []).append(scores)
             humans.append(paths)
         except (ValueError, OSError) as error:
             failures.append(f"{viewing.name}: {sentence(error)}")
         if progress is not None:
             progress(1)
     if not humans:
-        raise ValueError(f"none of {len(viewings)} pictures can be used, the first because of {failures[0]}")
+        raise ValueError(f"none of {counted(len(viewings), 'picture')} can be used, the first because of {failures[0]}")
     rungs["model"] = ours
     rungs["human, other image"] = [path for some in other_pictures(humans, draws=draws, seed=seed) for path in some]
     return GazeReport(
@@ -150,13 +156,15 @@ def evaluate(
         sum(len(paths) for paths in humans),
         length,
         seconds / len(humans),
-        _score(humans, rungs),
+        _score(humans, rungs, maps),
         {"draws": draws, "seed": seed, "with_task": with_task, "fixations_outside": outside},
         tuple(failures),
     )
 
 
-def _score(humans: Looks, rungs: dict[str, list[Scanpath]]) -> dict[str, ScoreTable]:
+def _score(
+    humans: Looks, rungs: dict[str, list[Scanpath]], maps: dict[str, list[dict[str, float]]]
+) -> dict[str, ScoreTable]:
     everybody = [path for paths in humans for path in paths]
     tables = {}
     for name in RUNGS:
@@ -165,7 +173,15 @@ def _score(humans: Looks, rungs: dict[str, list[Scanpath]]) -> dict[str, ScoreTa
                 tables[name] = score_table(*every_pair(everybody))
         elif rungs[name]:
             tables[name] = score_table(*every_pair(everybody, rungs[name]))
+            tables[name] = _with_maps(tables[name], maps.get(name, []))
     return tables
+
+
+def _with_maps(table: ScoreTable, found: list[dict[str, float]]) -> ScoreTable:
+    """Add the means over pictures of what ``map_scores`` told of each."""
+    names = [name for name in MAP_MEASURES if any(name in scores for scores in found)]
+    values = {name: np.array([scores.get(name, np.nan) for scores in found]) for name in names}
+    return replace(table, scores=table.scores | average_pairs(values, [str(i) for i in range(len(found))]).scores)
 
 
 def format_report(report: GazeReport) -> str:
@@ -179,19 +195,28 @@ def format_report(report: GazeReport) -> str:
     """
     untrained = "" if report.trained else ", untrained"
     lines = [
-        f"{report.dataset or 'pictures'}: {report.images} pictures, {report.scanpaths} human scanpaths, "
-        f"{report.count} fixations each; {report.model}{untrained}, {report.seconds_per_path:.3f} s a path",
-        " ".join([f"{'':24}", *(f"{title:>12}" for title in _TITLES)]),
+        f"{report.dataset or 'pictures'}: {counted(report.images, 'picture')}, "
+        f"{counted(report.scanpaths, 'human scanpath')}, {counted(report.count, 'fixation')} each; "
+        f"{report.model}{untrained}, {report.seconds_per_path:.3f} s a path",
     ]
     if outside := report.settings.get("fixations_outside"):
-        lines.insert(1, f"{outside} fixations lie outside their pictures and are left out")
-    for name, table in report.ladder.items():
-        label = f"model: {report.model}" if name == "model" else name
-        cells = [_cell(table, measure) for measure in _SHOWN]
-        lines.append(" ".join([f"{label:24}", *(f"{cell:>12}" for cell in cells)]))
+        lines.append(f"left out, outside their pictures: {counted(outside, 'fixation')}")
+    lines += _rows(report, report.ladder, _SHOWN, _TITLES)
     lines.append("mean and standard error over pictures; the higher the better, but for SED")
+    mapped = [name for name, table in report.ladder.items() if set(MAP_MEASURES) & set(table.scores)]
+    lines += ["", *_rows(report, mapped, MAP_MEASURES, _MAP_TITLES)]
+    lines.append("maps where there are any; IG in bits a fixation over the centre Gaussian, of maps that are densities")
     lines.append(f"* {NOTE}")
     return "\n".join(lines)
+
+
+def _rows(report: GazeReport, names: Iterable[str], measures: Sequence[str], titles: Sequence[str]) -> list[str]:
+    lines = [" ".join([f"{'':24}", *(f"{title:>12}" for title in titles)])]
+    for name in names:
+        label = f"model: {report.model}" if name == "model" else name
+        cells = [_cell(report.ladder[name], measure) for measure in measures]
+        lines.append(" ".join([f"{label:24}", *(f"{cell:>12}" for cell in cells)]))
+    return lines
 
 
 def _cell(table: ScoreTable, measure: str) -> str:
@@ -200,7 +225,7 @@ def _cell(table: ScoreTable, measure: str) -> str:
         return "-"
     digits = 2 if measure in LOWER_IS_BETTER else 3
     error = f"{score.se:.{digits}f}".lstrip("0") if np.isfinite(score.se) else "?"
-    return f"{score.mean:.{digits}f}".removeprefix("0") + f" ~{error}"
+    return f"{score.mean:.{digits}f}".replace("-0.", "-.").removeprefix("0") + f" ~{error}"
 
 
 def write_report(report: GazeReport, file: str | Path) -> None:

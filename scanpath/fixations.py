@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from foveate.errors import counted
+
 Size = tuple[int, int]
 
 
@@ -72,7 +74,9 @@ class Scanpath:
             if numbers.ndim != 1:
                 raise ValueError(f"{name} must be one number a fixation, got an array of shape {numbers.shape}")
             if len(numbers) != length:
-                raise ValueError(f"{name} has {len(numbers)} numbers for {length} fixations: give one for each")
+                raise ValueError(
+                    f"{name} has {counted(len(numbers), 'number')} for {counted(length, 'fixation')}: give one for each"
+                )
             if not np.isfinite(numbers).all():
                 first = int(np.argmin(np.isfinite(numbers)))
                 raise ValueError(f"{name} of fixation {first} is {numbers[first]}: drop fixations without a place")

@@ -22,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from foveate.errors import counted
 from foveate.scanpath import EYE
 from foveate.scanpath.fixations import Scanpath, Size
 
@@ -184,6 +185,10 @@ class Priority:
             features = picture_features(self.backbone, image)
             return self.readout(features, map_grid(image.size))[0].double().cpu().numpy()
 
+    def density(self, image: Image.Image) -> np.ndarray:
+        """Return P(place | picture), (rows, columns) over the whole picture; see ``gaze_maps.priority_map``."""
+        return np.exp(self.log_priority(image))
+
     def __call__(self, image: Image.Image, *, count: int = 10, task: str = "", seed: int = 0) -> Scanpath:
         """Look at a picture.
 
@@ -241,7 +246,7 @@ class Priority:
         """
         words = [""] * len(images) if tasks is None else list(tasks)
         if len(words) != len(images):
-            raise ValueError(f"every picture needs one task, got {len(words)} for {len(images)} pictures")
+            raise ValueError(f"every picture needs one task, got {len(words)} for {counted(len(images), 'picture')}")
         pairs = zip(images, words, strict=True)
         return [self(image, count=count, task=task, seed=seed) for image, task in pairs]
 

@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +16,9 @@ from foveate.errors import sentence
 from foveate.vision import EXAMPLES
 
 HEAVY = ("torch", "timm", "cv2", "gradio", "transformers", "numpy", "PIL")
-VERBS = ("point", "scanpath", "search", "asymmetry", "eval", "bench", "models", "doctor", "demo")
+# Beside this Python, which need not be the first one on PATH.
+SCRIPT = str(Path(sysconfig.get_path("scripts")) / "foveate")
+VERBS = ("point", "scanpath", "search", "score", "asymmetry", "eval", "bench", "models", "doctor", "demo")
 
 
 @pytest.mark.parametrize(
@@ -40,7 +44,7 @@ def test_help_imports_nothing_heavy(words: list[str]) -> None:
     assert done.stdout.splitlines()[-1].strip() == "heavy:"
 
 
-@pytest.mark.parametrize("command", [["foveate"], [sys.executable, "-m", "foveate"]], ids=["script", "module"])
+@pytest.mark.parametrize("command", [[SCRIPT], [sys.executable, "-m", "foveate"]], ids=["script", "module"])
 def test_the_command_says_its_version(command: list[str]) -> None:
     done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"foveate {foveate.__version__}\n"
@@ -88,6 +92,15 @@ def test_doctor_names_the_way_out_for_a_missing_package(monkeypatch: pytest.Monk
     assert 'pip install "foveate[demos]"' in found["no-such-extra"].text
 
 
+@pytest.mark.parametrize(("count", "words"), [(1, "1 core for this process"), (2, "2 cores for this process")])
+def test_doctor_counts_in_words(monkeypatch: pytest.MonkeyPatch, count: int, words: str) -> None:
+    from foveate import doctor
+
+    monkeypatch.setattr("foveate.grounding.catalog.cpu_count", lambda: count)
+    (cores,) = (finding for finding in doctor.examine() if finding.name == "cpu")
+    assert cores.text.startswith(f"{words}, torch uses ")
+
+
 def test_errors_become_one_line() -> None:
     assert sentence(ValueError("one\n  two")) == "one two"
     assert sentence(RuntimeError()) == "RuntimeError"
@@ -106,7 +119,7 @@ def test_an_interrupt_ends_quietly(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    done = subprocess.run(["foveate", "models"], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run([SCRIPT, "models"], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writer)
     assert done.returncode == 1
     assert done.stderr == ""

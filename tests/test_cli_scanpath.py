@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from foveate.cli import main
 from foveate.cli_scanpath import DEFAULT, sample_frames
@@ -241,3 +242,45 @@ def test_a_folder_that_cannot_be_read_stops_nobody(look, shot: Path, monkeypatch
     assert code == 1
     assert len(lines) == 1
     assert "closed: the folder cannot be read (permission denied): allow it, or leave it out" in errors
+
+
+def test_the_map_of_a_picture_is_a_file(look, shot: Path) -> None:
+    code, _, errors = look("shot.png", "--map", "where.npy")
+    assert (code, errors) == (0, "")
+    density = np.load("where.npy")
+    assert (density.shape, density.dtype) == ((120, 200), np.float32)
+    assert density.sum() == pytest.approx(1, abs=1e-4)
+    code, _, errors = look("shot.png", "--map", "where.PNG")
+    assert "where.PNG is divided by its largest value" in errors
+    with Image.open("where.PNG") as image:
+        assert (image.mode, image.size, image.getextrema()[1]) == ("L", (200, 120), 255)
+        assert f"its largest value, {density.max():.4}"[:-1] in image.text["Description"]
+        np.testing.assert_allclose(np.asarray(image), density / density.max() * 255, atol=0.51)
+
+
+def test_maps_of_pictures_are_a_folder(look, shot: Path) -> None:
+    shutil.copy(shot, _folder() / "b.png")
+    code, lines, errors = look("shot.png", "pictures", "--map", "maps")
+    assert (code, len(lines), len(errors.splitlines())) == (0, 2, 1)
+    assert sorted(path.name for path in Path("maps").iterdir()) == [
+        f"{name}.map.{end}" for name in ("b", "shot") for end in ("npy", "png")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["shot.png", "shot.png", "--map", "a.npy"], "--map a.npy is one file, and there may be several pictures"),
+        (["clip.mp4", "--map", "a.npy"], "--map a.npy is one file, and there may be several pictures"),
+        (["shot.png", "--map", "a.jpg"], "--map a.jpg must end in .png or .npy, or name a folder"),
+        (["shot.png", "--map", "no/a.png"], "--map no/a.png must name a file in a folder that exists"),
+        (["shot.png", "--map", "shot.png/a"], "cannot write to --map shot.png/a"),
+        (["shot.png", "--model", "neva", "--map", "a.png"], "neva makes paths without a map: leave --map out"),
+    ],
+)
+def test_a_map_that_cannot_be_written_is_said_before_the_work(look, shot: Path, words: list[str], message: str) -> None:
+    Path("clip.mp4").touch()
+    code, lines, errors = look(*words)
+    assert (code, lines) == (2, [])
+    assert message in errors
+    assert not list(Path("foveate-out/scanpath").iterdir())

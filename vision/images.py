@@ -24,7 +24,9 @@ def load_image(source: Any, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
         max_pixels: Largest area that is decoded; it is checked before decoding.
 
     Returns:
-        RGB picture of its own: EXIF orientation applied, transparency laid on white, 16-bit grey scaled.
+        RGB picture of its own: EXIF orientation applied, transparency laid on white, 16-bit grey scaled. Files do not
+        say how many of the 16 bits a camera or a scanner used: grey of which no pixel is above 1023 or 4095 is taken
+        for 10 or 12 bits. Colours of 16 bits in a file, and arrays of uint16, are taken for full ones.
 
     Raises:
         ValueError: It is no picture, cut short, empty or too large.
@@ -108,10 +110,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 def _scale_grey(values: np.ndarray, mode: str) -> np.ndarray:
     """Scale 16-bit grey to 8 bits; wide integers and floats, which do not say their range, by the one they fit."""
     most = float(np.nanmax(values, initial=0))
-    if mode == "F":
-        top = 1.0 if most <= 1 else 255.0
-    else:
-        top = 65535.0 if mode != "I" or most > 255 else 255.0
+    # Of 16 full bits, a picture as dark as those of 12 would be left with 16 greys.
+    ranges = (1.0, 255.0) if mode == "F" else (*((255.0,) if mode == "I" else ()), 1023.0, 4095.0, 65535.0)
+    top = next((top for top in ranges if most <= top), ranges[-1])
     scaled = np.nan_to_num(values.astype(np.float64)) / top * 255
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
 

@@ -54,8 +54,14 @@ def _scanpath(row: dict[str, Any], task: str, name: str) -> Scanpath | None:
         x, y, t = (np.asarray(row[key], dtype=np.float64) for key in ("X", "Y", "T"))
     except (KeyError, ValueError) as error:
         raise ValueError(f"a row of {task}/{name} has no X, Y or T ({error}): the file is not COCO-Search18") from None
+    observer = str(row.get("subject", ""))
+    who = f"the record of subject {observer or '?'} at {task}/{name}"
+    if any(column.ndim != 1 for column in (x, y, t)) or not len(x) == len(y) == len(t):
+        raise ValueError(f"{who} has {x.size} X, {y.size} Y and {t.size} T, where each needs as many: fetch it again")
     if not len(x):
         return None
     facts: dict[str, Any] = {key: row[key] for key in ("condition", "correct", "split") if key in row}
-    observer = str(row.get("subject", ""))
-    return Scanpath(x, y, _SIZE, t / 1000, source=name, task=task, observer=observer, details=facts)
+    try:
+        return Scanpath(x, y, _SIZE, t / 1000, source=name, task=task, observer=observer, details=facts)
+    except ValueError as error:
+        raise ValueError(f"{who} cannot be used ({error}): fetch it again") from None

@@ -63,9 +63,11 @@ from foveate.scanpath.measures.strings import (
 from foveate.scanpath.measures.table import (
     HEADLINE,
     LOWER_IS_BETTER,
+    MEASURES,
     TIMED,
     Score,
     ScoreTable,
+    average_pairs,
     every_pair,
     score_pairs,
     score_table,
@@ -74,6 +76,7 @@ from foveate.scanpath.measures.table import (
 __all__ = [
     "HEADLINE",
     "LOWER_IS_BETTER",
+    "MEASURES",
     "TIMED",
     "Behaviour",
     "Grouping",
@@ -85,6 +88,7 @@ __all__ = [
     "auc_unfixated",
     "auc_uniform",
     "auc_uniform_values",
+    "average_pairs",
     "behaviour",
     "behavioural_delta",
     "cluster_labels",

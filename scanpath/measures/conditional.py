@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from foveate.errors import counted
 from foveate.scanpath.fixations import Scanpath
 from foveate.scanpath.measures.maps import (
     auc_uniform_values,
@@ -67,7 +68,8 @@ def next_fixation(
     """
     if not 1 <= len(densities) <= len(path):
         raise ValueError(
-            f"there must be one density for each of the last fixations, got {len(densities)} for {len(path)} fixations"
+            f"there must be one density for each of the last fixations, got {len(densities)} for "
+            f"{counted(len(path), 'fixation')}"
         )
     if not epsilon >= 0:
         raise ValueError(f"epsilon must be 0 or more, got {epsilon}")

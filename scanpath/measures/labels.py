@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from foveate.errors import counted
 from foveate.scanpath.fixations import Scanpath
 from foveate.scanpath.measures.pairs import check_pairs
 from foveate.scanpath.measures.scanmatch import repeats
@@ -129,7 +130,7 @@ def timed_labels(labels: np.ndarray, path: Scanpath, *, bin_seconds: float = 0.0
     Source: the timed sequence scores of Gazeformer (CVPR 2023): bins of 50 ms, rounded down (ScanMatch rounds).
     """
     if len(labels) != len(path):
-        raise ValueError(f"every fixation needs one symbol, got {len(labels)} for {len(path)} fixations")
+        raise ValueError(f"every fixation needs one symbol, got {len(labels)} for {counted(len(path), 'fixation')}")
     counts = np.floor(repeats(path, bin_seconds)).astype(int)
     if counts.sum() == 0:
         raise ValueError(f"no fixation lasts a bin of {bin_seconds:g} s: leave the scanpath out or take shorter bins")

@@ -6,14 +6,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from foveate.errors import counted
 from foveate.scanpath.fixations import Scanpath
+from foveate.scanpath.measures.curves import dtw_pairs, frechet_pairs, hausdorff_pairs
 from foveate.scanpath.measures.delays import sbtde_similarity_pairs, stde_fixatons_pairs
 from foveate.scanpath.measures.multimatch import multimatch_pairs
 from foveate.scanpath.measures.pairs import check_pairs
 from foveate.scanpath.measures.scanmatch import scanmatch_pairs
 from foveate.scanpath.measures.strings import sed_vame_pairs, sequence_score_pairs
 
-__all__ = ["HEADLINE", "LOWER_IS_BETTER", "TIMED", "Score", "ScoreTable", "every_pair", "score_pairs", "score_table"]
+__all__ = [
+    "HEADLINE",
+    "LOWER_IS_BETTER",
+    "MEASURES",
+    "TIMED",
+    "Score",
+    "ScoreTable",
+    "average_pairs",
+    "every_pair",
+    "score_pairs",
+    "score_table",
+]
 
 _MULTIMATCH = ("shape", "direction", "length", "position", "duration")
 
@@ -25,16 +38,21 @@ _SINGLE: dict[str, Callable[[Sequence[Scanpath], Sequence[Scanpath]], np.ndarray
     "sed": sed_vame_pairs,
     "stde": stde_fixatons_pairs,
 }
+# In pixels, and so not to be averaged over pictures of unequal sizes without a thought: for who asks.
+_CURVES = {"dtw": dtw_pairs, "frechet": frechet_pairs, "hausdorff": hausdorff_pairs}
 
 #: Names of the measures, in the order of a table. STDE and MultiMatch's shape and length order baselines wrongly: a
 #: path that keeps to the picture's middle reaches human values.
 HEADLINE = (*_SINGLE, *(f"multimatch_{name}" for name in _MULTIMATCH))
 
+#: All that can be asked for by name.
+MEASURES = (*HEADLINE, *_CURVES)
+
 #: Measures that only scanpaths with durations have.
 TIMED = frozenset({"scanmatch_duration", "multimatch_duration"})
 
 #: Distances; all others are similarities.
-LOWER_IS_BETTER = frozenset({"sed"})
+LOWER_IS_BETTER = frozenset({"sed", *_CURVES})
 
 
 @dataclass(frozen=True)
@@ -81,8 +99,8 @@ def score_pairs(
     Args:
         humans: Human scanpaths, inside their pictures.
         models: As many of a model or of other humans.
-        measures: Names out of ``HEADLINE``; None takes all that the scanpaths have (without ``TIMED`` where durations
-            are missing).
+        measures: Names out of ``MEASURES``; None takes all of ``HEADLINE`` that the scanpaths have (without ``TIMED``
+            where durations are missing).
 
     Returns:
         Measure to (pairs,) float64.
@@ -94,11 +112,12 @@ def score_pairs(
     check_pairs(humans, models, inside=True)
     durations = all(path.duration is not None for path in (*humans, *models))
     names = [name for name in HEADLINE if durations or name not in TIMED] if measures is None else list(measures)
-    unknown = [name for name in names if name not in HEADLINE]
+    unknown = [name for name in names if name not in MEASURES]
     if unknown:
-        raise ValueError(f"there is no measure {unknown[0]!r}: use {', '.join(HEADLINE)}")
-    scores = {name: _SINGLE[name](humans, models) for name in names if name in _SINGLE}
-    if any(name not in _SINGLE for name in names):
+        raise ValueError(f"there is no measure {unknown[0]!r}: use {', '.join(MEASURES)}")
+    single = _SINGLE | _CURVES
+    scores = {name: single[name](humans, models) for name in names if name in single}
+    if any(name not in single for name in names):
         five = multimatch_pairs(humans, models, durations="multimatch_duration" in names)
         scores |= {f"multimatch_{name}": five[:, i] for i, name in enumerate(_MULTIMATCH)}
     return {name: scores[name] for name in names}
@@ -118,7 +137,7 @@ def score_table(
         humans: Human scanpaths, inside their pictures.
         models: As many of a model or of other humans; see ``every_pair``.
         images: The picture of every pair; None takes ``source`` of the first scanpaths.
-        measures: Names out of ``HEADLINE``; None takes all that the scanpaths have.
+        measures: Names out of ``MEASURES``; None takes all of ``HEADLINE`` that the scanpaths have.
         best: Compare every model's path with the human path nearest to it instead of with all of them.
 
     Returns:
@@ -129,18 +148,34 @@ def score_table(
     """
     names = [path.source for path in humans] if images is None else list(images)
     if len(names) != len(humans):
-        raise ValueError(f"every pair needs its picture, got {len(names)} for {len(humans)} pairs")
+        raise ValueError(f"every pair needs its picture, got {len(names)} for {counted(len(humans), 'pair')}")
     found = score_pairs(humans, models, measures=measures)
+    if not best:
+        return average_pairs(found, names)
     pictures, of_pair = np.unique(np.array(names, dtype=str), return_inverse=True)
     group = of_pair.reshape(-1)
-    if best:
-        # A path is itself and its picture: a constant one may be used for all pictures.
-        keys = [(picture, id(model)) for picture, model in zip(group.tolist(), models, strict=True)]
-        _, first, path = np.unique(np.array(keys), axis=0, return_index=True, return_inverse=True)
-        found = {name: _best(values, path.reshape(-1), name in LOWER_IS_BETTER) for name, values in found.items()}
-        group = group[first]
+    # A path is itself and its picture: a constant one may be used for all pictures.
+    keys = [(picture, id(model)) for picture, model in zip(group.tolist(), models, strict=True)]
+    _, first, path = np.unique(np.array(keys), axis=0, return_index=True, return_inverse=True)
+    found = {name: _best(values, path.reshape(-1), name in LOWER_IS_BETTER) for name, values in found.items()}
+    group = group[first]
     scores = {name: _score(values, group, len(pictures)) for name, values in found.items()}
     return ScoreTable(scores, len(pictures), len(humans))
+
+
+def average_pairs(values: dict[str, np.ndarray], images: Sequence[str]) -> ScoreTable:
+    """Average over the pairs of each picture, and then over pictures.
+
+    Args:
+        values: Measure to (pairs,); NaN where a pair has none.
+        images: The picture of every pair.
+
+    Returns:
+        Means, and standard errors over pictures.
+    """
+    pictures, group = np.unique(np.array(images, dtype=str), return_inverse=True)
+    scores = {name: _score(some, group.reshape(-1), len(pictures)) for name, some in values.items()}
+    return ScoreTable(scores, len(pictures), len(images))
 
 
 def every_pair(

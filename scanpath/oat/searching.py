@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from foveate.errors import counted
 from foveate.scanpath.fixations import Scanpath
 from foveate.scanpath.oat.appearance import object_crops
 from foveate.scanpath.oat.layout import Layout
@@ -104,7 +105,7 @@ class ObjectSearch:
             ValueError: There are not as many tasks as pictures.
         """
         if len(tasks) != len(images):
-            raise ValueError(f"every picture needs one task, got {len(tasks)} for {len(images)} pictures")
+            raise ValueError(f"every picture needs one task, got {len(tasks)} for {counted(len(images), 'picture')}")
         return [self(image, count=count, task=task, seed=seed) for image, task in zip(images, tasks, strict=True)]
 
 

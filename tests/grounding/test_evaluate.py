@@ -84,7 +84,7 @@ def test_bad_pictures_count_as_misses_and_are_named(data: Path, tiny_weights: Pa
     assert run(data, tiny_weights, "--json", str(file)) == 1
     errors = capsys.readouterr().err
     assert "a.png is not an image" in errors
-    assert "1 pictures failed, and their samples count as misses" in errors
+    assert "1 picture failed: samples of such pictures count as misses" in errors
     result = json.loads(file.read_text())
     assert result["samples"] == 4
     assert result["cells"]["web/text"]["accuracy"] == 0

@@ -167,6 +167,17 @@ def test_cocosearch(tmp_path: Path) -> None:
     assert path.duration.tolist() == [0.1, 0.25]
     with pytest.raises(ValueError, match="no picture of cup/000001"):
         viewing.image()
+    for change, message in (
+        ({"Y": [525.0]}, "the record of subject 2 at cup/000001.jpg has 2 X, 1 Y and 2 T, where each needs as many"),
+        ({"T": [100, 250, 9]}, "the record of subject 2 at cup/000001.jpg has 2 X, 2 Y and 3 T"),
+        ({"X": [], "T": []}, "has 0 X, 2 Y and 0 T"),
+        ({"X": 840.0}, "has 1 X, 2 Y and 2 T"),
+        ({"T": [100, -5]}, "subject 2 at cup/000001.jpg cannot be used .durations must be 0 seconds or more"),
+    ):
+        file.write_text(json.dumps([row | change]))
+        with pytest.raises(ValueError, match=message) as caught:
+            open_dataset("cocosearch", tmp_path)
+        assert "\n" not in str(caught.value)
     file.write_text("[{}]")
     with pytest.raises(ValueError, match="another layout"):
         open_dataset("cocosearch", tmp_path)
@@ -217,7 +228,7 @@ def test_a_table_survives_bad_rows_and_names_them(tmp_path: Path) -> None:
     assert dataset[0].scanpaths[0].points.tolist() == [[1, 2], [3, 4]]
     assert dataset.problems == (
         "fixations.csv: nobody reads the columns pupil",
-        "a.png, observer 'me': 1 of 3 rows have no place and are left out",
+        "a.png, observer 'me': 1 of 3 rows has no place and is left out",
         "a.png, observer 'you': y is 'six', not a number",
         "b.png: there is no such picture beside the table or in images/: put it there",
     )
@@ -226,6 +237,67 @@ def test_a_table_survives_bad_rows_and_names_them(tmp_path: Path) -> None:
     (tmp_path / "fixations.csv").write_bytes("image,x,y\né.png,1,2\n".encode("latin-1"))
     with pytest.raises(ValueError, match=r"is not UTF-8 \(byte 10\): save it as UTF-8"):
         open_dataset("folder", tmp_path)
+
+
+EYELINK = """RECORDING_SESSION_LABEL\tIMG\tCURRENT_FIX_X\tCURRENT_FIX_Y\tCURRENT_FIX_DURATION\tCURRENT_FIX_START
+s1\ta.png\t10.5\t20.5\t212\t4
+s1\ta.png\t.\t.\t90\t230
+s1\ta.png\t30\t40\t180\t340
+"""
+EYELINK_COLUMNS = {
+    "image": "IMG", "x": "CURRENT_FIX_X", "y": "CURRENT_FIX_Y", "observer": "RECORDING_SESSION_LABEL",
+    "duration": "CURRENT_FIX_DURATION", "start": "CURRENT_FIX_START",
+}  # fmt: skip
+
+
+def test_columns_of_other_names_and_milliseconds(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    (tmp_path / "fixations.csv").write_text(EYELINK)
+    (viewing,) = open_dataset("folder", tmp_path, columns=EYELINK_COLUMNS, unit="ms")
+    (path,) = viewing.scanpaths
+    assert (path.observer, path.points.tolist()) == ("s1", [[10.5, 20.5], [30, 40]])
+    assert path.duration is not None
+    assert path.start is not None
+    assert (path.duration.tolist(), path.start.tolist()) == ([0.212, 0.18], [0.004, 0.34])
+
+
+def test_names_of_eye_trackers_are_not_guessed(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    (tmp_path / "fixations.csv").write_text(EYELINK)
+    header = "RECORDING_SESSION_LABEL, IMG, CURRENT_FIX_X, CURRENT_FIX_Y, CURRENT_FIX_DURATION, CURRENT_FIX_START"
+    for columns, unit, message in (
+        (None, None, f"no column image, x, y, only {header}: it needs image, x and y, or say which they are"),
+        (EYELINK_COLUMNS | {"x": "FIX_X"}, "ms", f"no column 'FIX_X' for x, only {header}: name one of these"),
+        (EYELINK_COLUMNS | {"pupil": "IMG"}, "ms", "columns names 'pupil', which nobody reads: name image, x, y"),
+        (EYELINK_COLUMNS, "min", "unit must be one of s, ms, got 'min'"),
+        (EYELINK_COLUMNS, None, "durations look like milliseconds .median 196.: give seconds, or the unit ms"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            open_dataset("folder", tmp_path, columns=columns, unit=unit)
+    with pytest.raises(ValueError, match=r"for tables of your own .folder., and osie is read as published"):
+        open_dataset("osie", tmp_path, unit="ms")
+
+
+def test_a_mapped_column_hides_one_that_has_the_name(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    (tmp_path / "fixations.csv").write_text("image,x,y,px,py\na.png,1,2,30,40\na.png,1,2,50,60\n")
+    dataset = open_dataset("folder", tmp_path, columns={"x": "px", "y": "py"})
+    assert dataset[0].scanpaths[0].points.tolist() == [[30, 40], [50, 60]]
+    assert "fixations.csv: nobody reads the columns x, y" in dataset.problems
+
+
+@pytest.mark.parametrize(
+    ("rows", "unit", "message"),
+    [
+        ("a.png,1,2,.2,0\na.png,1,2,.3,1", "ms", "durations look like seconds .median 0.25.: the unit ms does not fit"),
+        ("a.png,1,2,,0\na.png,1,2,,250", "s", "gaps between starts look like milliseconds .median 250."),
+    ],
+)
+def test_times_in_the_other_unit_are_refused(tmp_path: Path, rows: str, unit: str, message: str) -> None:
+    picture(tmp_path / "a.png")
+    (tmp_path / "fixations.csv").write_text(f"image,x,y,duration,start\n{rows}\n")
+    with pytest.raises(ValueError, match=message):
+        open_dataset("folder", tmp_path, unit=unit)
 
 
 def test_pictures_that_lie_on_their_side(tmp_path: Path) -> None:

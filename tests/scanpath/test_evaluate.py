@@ -8,12 +8,14 @@ import pytest
 from PIL import Image
 
 from foveate.cli import main
-from foveate.scanpath.baselines import Saliency
+from foveate.scanpath.baselines import Centre, Saliency
 from foveate.scanpath.datasets import Viewing, open_dataset
 from foveate.scanpath.evaluate import evaluate, format_report, write_report
 from foveate.scanpath.fixations import Scanpath
+from foveate.scanpath.gaze_maps import resize_map
 from foveate.scanpath.ladder import RUNGS, keep_inside, other_pictures
-from foveate.scanpath.measures import HEADLINE, TIMED
+from foveate.scanpath.map_scores import map_scores
+from foveate.scanpath.measures import HEADLINE, TIMED, auc_uniform, information_gain, log_density, nss
 from tests.conftest import reference_folder, skip_unless_ci
 
 OSIE = reference_folder().parent / "data" / "osie"
@@ -62,7 +64,9 @@ def test_the_ladder_has_every_rung_and_a_perfect_model_is_at_its_top(viewings: l
     data = json.loads((tmp_path / "result.json").read_text())
     assert data["images"] == 6
     assert set(data["ladder"]) == set(RUNGS)
-    assert set(data["ladder"]["uniform"]) == set(HEADLINE)
+    assert set(data["ladder"]["uniform"]) == {*HEADLINE, "auc", "information_gain"}
+    assert set(data["ladder"]["saliency x centre"]) == {*HEADLINE, "nss", "auc"}
+    assert set(data["ladder"]["other humans"]) == set(HEADLINE)
     assert set(data["model"]) == set(HEADLINE) - TIMED
     assert data["model"]["scanmatch"] == pytest.approx(
         {"mean": score["model"], "se": report.ladder["model"].scores["scanmatch"].se}
@@ -71,6 +75,48 @@ def test_the_ladder_has_every_rung_and_a_perfect_model_is_at_its_top(viewings: l
     text = format_report(report)
     assert "model: watcher" in text
     assert text.splitlines()[-1].startswith("* STDE and MultiMatch shape do not order models")
+
+
+class Mapper(Watcher):
+    """Has a map too: the white square, and a little of everything."""
+
+    def density(self, image: Image.Image) -> np.ndarray:
+        values = (np.asarray(image.convert("L")) > 200) + 0.001
+        return values / values.sum()
+
+
+def test_a_model_with_a_map_is_measured_by_it(viewings: list[Viewing], tmp_path: Path) -> None:
+    report = evaluate(Mapper(), viewings)
+    write_report(report, tmp_path / "result.json")
+    data = json.loads((tmp_path / "result.json").read_text())
+    assert data["model"] == data["ladder"]["model"]
+    assert set(data["model"]) == {*HEADLINE, "nss", "auc", "information_gain"} - TIMED
+    assert data["model"]["nss"]["mean"] > 3
+    assert data["model"]["auc"]["mean"] > 0.9
+    assert data["model"]["information_gain"]["mean"] > 2
+    assert data["ladder"]["centre Gaussian"]["information_gain"]["mean"] == pytest.approx(0, abs=1e-9)
+    assert data["ladder"]["uniform"]["auc"]["mean"] == 0.5
+    lines = format_report(report).splitlines()
+    first = next(i for i, line in enumerate(lines) if line.split() == ["NSS", "AUC", "IG"])
+    assert [line.rsplit(None, 6)[0] for line in lines[first + 1 : first + 6]][-1] == "model: watcher"
+
+
+def test_numbers_of_maps_are_those_of_the_measures(viewings: list[Viewing]) -> None:
+    paths, image = list(viewings[0].scanpaths), viewings[0].image()
+    found = map_scores(Mapper(), image, (400, 300), paths)
+    values = resize_map(Mapper().density(image), (400, 300))
+    prior = log_density(resize_map(Centre().density(image), (400, 300)))
+    assert found["model"] == pytest.approx(
+        {
+            "nss": nss(values, paths),
+            "auc": auc_uniform(values, paths),
+            "information_gain": information_gain(log_density(values), paths, baseline=prior),
+        }
+    )
+    assert "model" not in map_scores(Watcher(), image, (400, 300), paths)
+    # Pictures of many pixels are made smaller, and the numbers stay.
+    large = map_scores(Mapper(), image, (4000, 3000), [path.scaled((4000, 3000)) for path in paths])
+    assert large["model"]["information_gain"] == pytest.approx(found["model"]["information_gain"], abs=0.3)
 
 
 def test_numbers_depend_on_the_seed_only(viewings: list[Viewing]) -> None:
@@ -87,7 +133,7 @@ def test_a_bad_picture_is_named_and_the_others_count(viewings: list[Viewing]) ->
     report = evaluate(Watcher(), viewings)
     assert report.images == 4
     assert [failure.split(":")[0] for failure in report.failures] == ["2", "4"]
-    with pytest.raises(ValueError, match=r"none of 1 pictures can be used, .*4: there is no picture"):
+    with pytest.raises(ValueError, match=r"none of 1 picture can be used, .*4: there is no picture"):
         evaluate(Watcher(), viewings[4:5])
     with pytest.raises(ValueError, match="there is no scanpath to compare with"):
         evaluate(Watcher(), [])
@@ -180,6 +226,15 @@ def test_the_verb_prints_the_ladder(
     assert written["images"] == 4
     assert written["settings"]["limit"] == 4
     assert written["settings"]["trained_on_this"] is False
+    table = (folder / "fixations.csv").read_text()
+    (folder / "fixations.csv").write_text(
+        table.replace("image,observer,x,y", "IMG,SUBJ,GX,GY").replace(",0.2\n", ",200\n")
+    )
+    assert main([*words, "--limit", "4"]) == 1
+    assert "no column image, x, y, only IMG, SUBJ, GX, GY, duration" in capsys.readouterr().err
+    mapping = ["--columns", "image=IMG,observer=SUBJ,x=GX,y=GY", "--unit", "ms", "--json", str(result)]
+    assert main([*words, "--limit", "4", *mapping]) == 0
+    assert json.loads(result.read_text())["ladder"] == written["ladder"]
 
 
 def test_the_verb_names_what_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -188,8 +243,8 @@ def test_the_verb_names_what_is_left_out(tmp_path: Path, capsys: pytest.CaptureF
     (tmp_path / "fixations.csv").write_text("\n".join(rows))
     assert main(["eval", "folder", "--data", str(tmp_path), "--model", "centre"]) == 0
     shown = capsys.readouterr()
-    assert "1 fixations lie outside their pictures and are left out" in shown.out
-    assert "1 fixations each" in shown.out
+    assert "left out, outside their pictures: 1 fixation\n" in shown.out
+    assert "folder: 1 picture, 2 human scanpaths, 1 fixation each" in shown.out
     assert "b.png: there is no such picture" in shown.err
 
 

@@ -49,7 +49,7 @@ def test_outside_is_known_and_can_be_moved_in() -> None:
     [
         (([], [], (10, 10)), "at least one fixation"),
         (([1.0, np.nan], [1.0, 2.0], (10, 10)), "x of fixation 1 is nan"),
-        (([1.0], [1.0, 2.0], (10, 10)), "y has 2 numbers for 1 fixations"),
+        (([1.0], [1.0, 2.0], (10, 10)), "y has 2 numbers for 1 fixation:"),
         (([1.0], [1.0], (10, 0)), "both at least 1"),
         (([1.0], [1.0], (10, 10), [-0.1]), "0 seconds or more"),
         (([[1.0]], [[1.0]], (10, 10)), "shape"),

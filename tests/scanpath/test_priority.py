@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from safetensors.torch import save_file
 
 from foveate.scanpath.baselines import Saliency
 from foveate.scanpath.datasets import open_dataset
+from foveate.scanpath.gaze_maps import priority_map, save_map
 from foveate.scanpath.measures import scanmatch_pairs
 from foveate.scanpath.priority import (
     WEIGHTS,
@@ -58,6 +60,34 @@ def test_maps_are_probabilities(model: Priority, picture: Image.Image) -> None:
     assert map_grid((600, 800)) == (40, 30)
     # Beyond 4:1 the picture is squeezed: the backbone's work stays the same.
     assert map_grid((4000, 10)) == map_grid((4000, 1000))
+
+
+def test_the_map_of_a_picture_s_pixels(model: Priority, picture: Image.Image, tmp_path: Path) -> None:
+    density = priority_map(picture)
+    assert (density.shape, density.dtype) == ((240, 320), np.float32)
+    assert density.min() > 0
+    assert density.sum() == pytest.approx(1, abs=1e-4)
+    # A cell of 8 x 8 pixels has about what the model gives it.
+    cells = density.reshape(30, 8, 40, 8).sum((1, 3))
+    assert np.corrcoef(cells.ravel(), np.exp(model.log_priority(picture)).ravel())[0, 1] > 0.98
+    assert np.unravel_index(cells.argmax(), cells.shape) == np.unravel_index(
+        model.log_priority(picture).argmax(), cells.shape
+    )
+    np.testing.assert_array_equal(np.load(save_map(density, tmp_path / "a.npy")), density)
+    assert priority_map(picture, size=(40, 30)).shape == (30, 40)
+    assert priority_map(Image.new("RGB", (1, 1))).tolist() == [[1.0]]
+    with pytest.raises(ValueError, match=r"a map is written as .png or .npy, got a.tiff"):
+        save_map(density, tmp_path / "a.tiff")
+    with pytest.raises(ValueError, match="corner makes paths without a map: take priority, centre"):
+        priority_map(picture, model=SimpleNamespace(name="corner"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["uniform", "centre", "spectral", "saliency-centre"])
+def test_baselines_have_maps(name: str, picture: Image.Image) -> None:
+    density = priority_map(picture, model=name)
+    assert density.sum() == pytest.approx(1, abs=1e-4)
+    middle, corner = density[100:140, 140:180].mean(), density[:20, :20].mean()
+    assert (middle > corner) == (name in ("centre", "saliency-centre")) or name == "spectral"
 
 
 def test_only_temperature_reads_the_seed(picture: Image.Image) -> None:

@@ -33,11 +33,16 @@ def test_transparency_lies_on_white() -> None:
     assert load_image(png(palette, transparency=0)).getpixel((0, 0)) == (255, 255, 255)
 
 
-def test_dark_16_bit_grey_stays_dark(tmp_path) -> None:
-    values = np.full((4, 5), 200, np.uint16)
-    path = tmp_path / "dark.png"
+@pytest.mark.parametrize(
+    ("most", "grey"),
+    [(1023, 255), (4095, 255), (65535, 255), (512, 128), (2048, 128), (4096, 16), (5140, 20), (200, 50)],
+)
+def test_16_bit_grey_is_scaled_by_10_12_or_16_bits(tmp_path, most: int, grey: int) -> None:
+    values = np.linspace(0, most, 20).reshape(4, 5).astype(np.uint16)
+    path = tmp_path / "grey.png"
     Image.fromarray(values).save(path)
-    assert load_image(path).getpixel((0, 0)) == (1, 1, 1)
+    assert load_image(path).getpixel((4, 3)) == (grey, grey, grey)
+    assert load_image(path).getpixel((0, 0)) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(("values", "grey"), [([[0.5]], 128), ([[128.0]], 128)])
