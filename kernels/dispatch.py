@@ -96,6 +96,20 @@ def triton_missing(device: torch.device, dtype: torch.dtype) -> str:
     return ""
 
 
+def autocast_dtype(device: torch.device) -> torch.dtype | None:
+    """Say what autocast turns tensors into.
+
+    Args:
+        device: Where the tensors are.
+
+    Returns:
+        The type, or None where autocast is off or, as on the meta device, unknown.
+    """
+    if device.type == "meta" or not torch.is_autocast_enabled(device.type):
+        return None
+    return torch.get_autocast_dtype(device.type)
+
+
 def is_plain_call(*tensors: Tensor | None) -> bool:
     """Tell whether nobody watches: no compiler, tracer, transform, mode or tensor subclass.
 

@@ -251,7 +251,8 @@ class BiLevelRoutingAttention2d(nn.Module):
         Returns:
             The same shape.
         """
-        height, width = x.shape[2:]
+        # int, since a tracer has tensors for sizes.
+        height, width = (int(side) for side in x.shape[2:])
         # The published code fails where there are fewer tokens than regions.
         grid = BlockGrid((height, width), (max(height // self.regions, 1), max(width // self.regions, 1)))
         query, key, value = self.qkv_linear(x).chunk(3, dim=1)

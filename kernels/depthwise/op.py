@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.flop_counter import register_flop_formula
 
-from foveate.kernels.dispatch import Backend, is_plain_call, pick, triton_missing
+from foveate.kernels.dispatch import Backend, autocast_dtype, is_plain_call, pick, triton_missing
 
 __all__ = ["large_depthwise"]
 
@@ -43,8 +43,9 @@ def large_depthwise(x: Tensor, kernel: Tensor, bias: Tensor | None = None, *, ba
         ValueError: There is no such backend, or shapes do not fit.
         RuntimeError: The backend asked for cannot run this.
     """
-    if torch.is_autocast_enabled(x.device.type):
-        wanted = torch.get_autocast_dtype(x.device.type)
+    _check_kinds(x, kernel, bias)
+    wanted = autocast_dtype(x.device)
+    if wanted is not None:
         x, kernel, bias = x.to(wanted), kernel.to(wanted), None if bias is None else bias.to(wanted)
     _check(x, kernel, bias)
     if backend is None and kernel.shape[-1] < _LARGE:
@@ -58,13 +59,23 @@ def large_depthwise(x: Tensor, kernel: Tensor, bias: Tensor | None = None, *, ba
     return _convolve(x, kernel, bias)
 
 
+def _check_kinds(x: Tensor, kernel: Tensor, bias: Tensor | None) -> None:
+    tensors = (x, kernel) if bias is None else (x, kernel, bias)
+    if not all(isinstance(t, Tensor) and t.is_floating_point() for t in tensors):
+        kinds = ", ".join(str(getattr(t, "dtype", type(t).__name__)) for t in tensors)
+        raise TypeError(f"x, kernel and bias must be floating-point tensors, got {kinds}: turn them into such")
+    if len({t.device for t in tensors}) > 1:
+        places = ", ".join(str(t.device) for t in tensors)
+        raise ValueError(f"x, kernel and bias must be on one device, got {places}: move them")
+
+
 def _check(x: Tensor, kernel: Tensor, bias: Tensor | None) -> None:
     if len({t.dtype for t in (x, kernel, bias) if t is not None}) > 1:
         kinds = ", ".join(str(t.dtype) for t in (x, kernel, bias) if t is not None)
         raise TypeError(f"x, kernel and bias must be of one type, got {kinds}: cast them")
     if x.dim() != 4:
         raise ValueError(f"x must be (batch, channels, height, width), got {tuple(x.shape)}: reshape it")
-    side = kernel.shape[-1]
+    side = kernel.shape[-1] if kernel.dim() else 0
     if tuple(kernel.shape) != (x.shape[1], 1, side, side) or side % 2 == 0:
         raise ValueError(
             f"kernel must be ({x.shape[1]}, 1, side, side) with an odd side for {x.shape[1]} channels, got "

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from foveate.kernels.dispatch import Backend, pick, triton_missing
+from foveate.kernels.dispatch import Backend, autocast_dtype, pick, triton_missing
 from foveate.kernels.dynamic import reference, row_blocks
 from foveate.kernels.dynamic.problem import Inputs, Problem
 from foveate.kernels.window import check_axes
@@ -53,26 +53,28 @@ def dynamic_neighborhood(
 
     Source: Lou and Yu, OverLoCK (2025); windows as in neighborhood attention (Hassani et al., 2023).
     """
-    _check_tensors(logits, value)
-    if torch.is_autocast_enabled(value.device.type):
-        wanted = torch.get_autocast_dtype(value.device.type)
+    if not (isinstance(logits, Tensor) and isinstance(value, Tensor)):
+        raise TypeError(
+            f"logits and value must be tensors, got {type(logits).__name__} and {type(value).__name__}: "
+            "turn arrays into tensors first"
+        )
+    wanted = autocast_dtype(value.device)
+    if wanted is not None:
         logits, value = logits.to(wanted), value.to(wanted)
+    _check_tensors(logits, value)
     sides = _check_sides(small, large, value)
     _check_shapes(logits, value, sides)
     for name, table, side in (("small_bias", small_bias, small), ("large_bias", large_bias, large or 0)):
         _check_table(name, table, side, value)
-    chosen = _choose(str(value.device), value.dtype, value.shape[3] > 128, backend)
+    # Spelled out for the compiler, to which a comparison of sizes may be no answer yet.
+    many_channels = True if value.shape[3] > 128 else False  # noqa: SIM210
+    chosen = _choose(str(value.device), value.dtype, many_channels, backend)
     if chosen == "reference":
         return reference.forward(Inputs(logits, value, small_bias, large_bias), small, large or 0)
     return _forward(logits, value, small_bias, large_bias, small, large or 0, chosen)[0]
 
 
 def _check_tensors(logits: Tensor, value: Tensor) -> None:
-    if not (isinstance(logits, Tensor) and isinstance(value, Tensor)):
-        raise TypeError(
-            f"logits and value must be tensors, got {type(logits).__name__} and {type(value).__name__}: "
-            "turn arrays into tensors first"
-        )
     if logits.dtype != value.dtype or not value.is_floating_point():
         raise TypeError(f"logits and value must be of one float type, got {logits.dtype} and {value.dtype}: cast one")
     if logits.device != value.device:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from foveate.kernels.dispatch import Backend, is_plain_call, pick, triton_missing
+from foveate.kernels.dispatch import Backend, autocast_dtype, is_plain_call, pick, triton_missing
 from foveate.kernels.neighborhood import cpu, reference
 from foveate.kernels.neighborhood.problem import Inputs, Problem
 from foveate.kernels.window import Axis, check_axes
@@ -25,7 +25,7 @@ def _triton_can_run(problem: Problem) -> str:
 
         reason = triton_bias.can_run(problem.axes)
     if not reason and max(problem.dim, problem.dim_v) > _LARGEST_DIM:
-        reason = f"Triton kernels take heads of {_LARGEST_DIM} channels at most, got {max(problem.dim, problem.dim_v)}"
+        reason = f"Triton kernels take heads of {_LARGEST_DIM} channels at most"
     return reason
 
 
@@ -101,7 +101,8 @@ def neighborhood_attention(
             out, lse = plan.forward(inputs)
         return (out, lse) if return_lse else out
     if scale is None:
-        scale = q.shape[-1] ** -0.5
+        # int, since a tracer has tensors for sizes.
+        scale = int(q.shape[-1]) ** -0.5
     if not (isinstance(scale, (int, float)) and 0 < scale < math.inf):
         raise ValueError(f"scale must be a positive number, got {scale!r}: leave it out for dim ** -0.5")
     numbers = (_frozen(window), _frozen(stride), _frozen(dilation), _frozen(causal))
@@ -209,36 +210,24 @@ def _resolve(
 ) -> tuple[tuple[Axis, ...], str]:
     """Check a call and choose its backend."""
     axes = _check(facts, window, stride, dilation, causal)
-    query, key, value, bias, extra, _ = facts
+    query, key, value, bias, _, _ = facts
     if query is None or key is None or value is None:  # the caller has looked
         raise TypeError("q, k and v must be tensors, got None")
-    numbers = tuple((axis.length, axis.window, axis.stride, axis.dilation, axis.causal) for axis in axes)
-    heads, dim = query[0][-2:]
-    tokens = extra[0][1] if extra else 0
-    device = str(query[2])
-    chosen = _choose(numbers, heads, key[0][-2], dim, value[0][-1], query[1], device, bias is not None, tokens, backend)
+    # Neither the grid nor the heads decide anything, so that a compiler need not know them. The comparison is spelled
+    # out, as it may be no answer to a compiler yet.
+    wide = True if max(query[0][-1], value[0][-1]) > _LARGEST_DIM else False  # noqa: SIM210
+    windows = tuple(axis.window for axis in axes)
+    chosen = _choose(windows, wide, query[1], str(query[2]), bias is not None, backend)
     return axes, "reference" if math.prod(query[0]) == 0 or math.prod(value[0]) == 0 else chosen
 
 
 # A compiler cannot look for packages or ask for devices; it takes the answer as it is.
 @torch.compiler.assume_constant_result
 def _choose(
-    axes: tuple[tuple[int, int, int, int, bool], ...],
-    heads: int,
-    heads_kv: int,
-    dim: int,
-    dim_v: int,
-    dtype: torch.dtype,
-    device: str,
-    has_bias: bool,
-    extra_tokens: int,
-    backend: str | None,
+    windows: tuple[int, ...], wide: bool, dtype: torch.dtype, device: str, has_bias: bool, backend: str | None
 ) -> str:
-    windows = tuple(Axis(*numbers) for numbers in axes)
-    where = torch.device(device)
-    # How many items there are decides nothing.
-    problem = Problem(1, windows, heads, heads_kv, dim, dim_v, dtype, where, has_bias, extra_tokens)
-    return pick(BACKENDS, problem, backend)
+    axes, dim = tuple(Axis(window, window) for window in windows), _LARGEST_DIM + wide
+    return pick(BACKENDS, Problem(1, axes, 1, 1, dim, dim, dtype, torch.device(device), has_bias), backend)
 
 
 # Typed, since 7.0 equals 7 and 1 equals True, and neither may pass for the other.
@@ -247,10 +236,9 @@ _resolve_again = lru_cache(maxsize=1024, typed=True)(_resolve)
 
 def _autocast(inputs: Inputs) -> Inputs:
     """Cast as autocast asks, as for torch's own attention; the bias stays as it is."""
-    kind = inputs.query.device.type
-    if not torch.is_autocast_enabled(kind):
+    dtype = autocast_dtype(inputs.query.device)
+    if dtype is None:
         return inputs
-    dtype = torch.get_autocast_dtype(kind)
     cast = [t.to(dtype) if t is not None and t.is_floating_point() and t.dtype != torch.float64 else t for t in inputs]
     return Inputs(cast[0], cast[1], cast[2], inputs.bias, cast[4], cast[5])  # type: ignore[arg-type]
 

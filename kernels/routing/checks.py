@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from foveate.kernels.dispatch import autocast_dtype
 from foveate.kernels.routing.problem import BlockGrid
 
 
@@ -68,8 +69,8 @@ def check_tensors(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Te
         raise ValueError(f"heads of key must divide those of query, got {key.shape[-2]} and {query.shape[-2]}")
     if not query.device == key.device == value.device:
         raise TypeError(f"query, key and value must be on one device, got {[str(t.device) for t in named.values()]}")
-    if query.device.type != "meta" and torch.is_autocast_enabled(query.device.type):
-        wanted = torch.get_autocast_dtype(query.device.type)
+    wanted = autocast_dtype(query.device)
+    if wanted is not None:
         query, key, value = (tensor.to(wanted) for tensor in (query, key, value))
     if not query.dtype == key.dtype == value.dtype:
         raise TypeError(f"query, key and value must have one dtype, got {[str(t.dtype) for t in named.values()]}")

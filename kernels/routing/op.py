@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from foveate.kernels.dispatch import Backend, is_plain_call, pick, triton_missing
+from foveate.kernels.dispatch import Backend, autocast_dtype, is_plain_call, pick, triton_missing
 from foveate.kernels.routing import chunked, reference
 from foveate.kernels.routing import regions as torch_regions
 from foveate.kernels.routing.checks import check_picks, check_regions, check_tensors, logits_of_regions, per_axis
@@ -175,8 +175,7 @@ def _find_plan(
     backend: str | None,
 ) -> "Plan | None":
     """Find what was worked out for tensors like these; None when they have to go the long way."""
-    kind = query.device.type
-    if torch.is_autocast_enabled(kind) and query.dtype != torch.get_autocast_dtype(kind):
+    if autocast_dtype(query.device) not in (None, query.dtype):
         return None
     if not (query.dtype == key.dtype == value.dtype and query.device == key.device == value.device):
         return None

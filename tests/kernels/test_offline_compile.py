@@ -92,12 +92,11 @@ for grid, window, stride, dilation, dim, group, bias, extra in CASES:
             ways.append({n: make_tiling(axes, n, (1, 8, 8), **table) for n in chosen})
     for number, tilings in enumerate(ways):
         where = f"{grid}_{window}_{dilation}_{number}".replace(" ", "")
-        reads_tables = tilings["forward"].table
-        title = f"forward_{where}"
+        title, reads_tables = f"forward_{where}", tilings["forward"].table
         launch.forward(inputs, axes, 0.1, tilings["forward"])
-        title = f"query_{where}"
+        title, reads_tables = f"query_{where}", tilings["query"].table
         launch.query_gradient(inputs, query, lse, query, lse if bias else None, axes, 0.1, tilings["query"])
-        title = f"key_{where}"
+        title, reads_tables = f"key_{where}", tilings["key"].table
         launch.key_gradient(inputs, lse, lse, query, axes, 0.1, tilings["key"])
 """
 
