@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from timm.layers import DropPath, LayerNorm2d
-from timm.models import checkpoint_seq
+from timm.models import checkpoint_seq, register_notrace_module
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights
 
@@ -148,6 +148,7 @@ class RelativeBias(nn.Module):
         return pairs.reshape(1, table.shape[0], height * width, height * width)
 
 
+@register_notrace_module
 class BiasedAttention(nn.Module):
     """Self-attention over all cells with a relative bias.
 
@@ -177,7 +178,7 @@ class BiasedAttention(nn.Module):
         """Attend over (batch, dim, height, width)."""
         batch, dim, height, width = x.shape
         tokens = x.flatten(2).transpose(1, 2)
-        q, k, v = self.qkv(tokens).view(batch, -1, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
+        q, k, v = self.qkv(tokens).view(batch, height * width, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
         bias = self.rpe_k(height, width).to(q.dtype)
         dropout = self.dropout if self.training else 0.0
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
@@ -185,7 +186,7 @@ class BiasedAttention(nn.Module):
         if torch.onnx.is_in_onnx_export():
             # The attention that ONNX makes of this has another memory order.
             out = out.clone(memory_format=torch.contiguous_format)
-        out = self.proj(out.reshape(batch, -1, dim))
+        out = self.proj(out.reshape(batch, height * width, dim))
         out = F.dropout(out, self.dropout, self.training)
         return out.transpose(1, 2).reshape(batch, dim, height, width)
 

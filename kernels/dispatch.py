@@ -111,7 +111,7 @@ def autocast_dtype(device: torch.device) -> torch.dtype | None:
 
 
 def is_plain_call(*tensors: Tensor | None) -> bool:
-    """Tell whether nobody watches: no compiler, tracer, transform, mode or tensor subclass.
+    """Tell whether nobody watches: no compiler, tracer, transform, mode or tensor subclass, nor the meta device.
 
     Then an operator may start its kernels without going through torch's registry, which costs more time than a small
     kernel does.
@@ -124,7 +124,7 @@ def is_plain_call(*tensors: Tensor | None) -> bool:
     """
     if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None or _watchers() > 0:
         return False
-    return all(t is None or (type(t) in _PLAIN and not _is_wrapped(t)) for t in tensors)
+    return all(t is None or (type(t) in _PLAIN and not t.is_meta and not _is_wrapped(t)) for t in tensors)
 
 
 _PLAIN = (Tensor, torch.nn.Parameter)

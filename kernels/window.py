@@ -5,6 +5,7 @@ into d residue classes (indices r, r + d, r + 2d, ...) that never meet, so every
 one class. Source: Generalized Neighborhood Attention as NATTEN 0.21 has it; the tests compare its windows.
 """
 
+import operator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -92,6 +93,8 @@ def check_axes(
 
 def _per_axis(name: str, value: object, rank: int, kind: type) -> tuple:
     numbers = tuple(value) if isinstance(value, (tuple, list)) else (value,) * rank
+    if kind is int:
+        numbers = tuple(_whole(n) for n in numbers)
     wrong = [n for n in numbers if not isinstance(n, kind) or (kind is int and isinstance(n, bool))]
     if wrong:
         what = "a whole number" if kind is int else "True or False"
@@ -99,6 +102,16 @@ def _per_axis(name: str, value: object, rank: int, kind: type) -> tuple:
     if len(numbers) != rank:
         raise ValueError(f"{name} must be one number or {rank}, one for each axis, got {value!r}")
     return numbers
+
+
+def _whole(number: object) -> object:
+    """Turn whole numbers of other libraries, and those that a tracer has for sizes, into Python's."""
+    if isinstance(number, int) or not hasattr(number, "__index__"):
+        return number
+    try:
+        return operator.index(number)
+    except TypeError:
+        return number
 
 
 def spans(axis: Axis) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -12,7 +12,8 @@ def portable(backend: str | None) -> str | None:
         backend: That the module has otherwise.
 
     Returns:
-        "reference" inside ``torch.onnx.export``, since ONNX has operators of its own only, and ``torch.jit.trace``, which
-        knows no lists of bools; ``backend`` elsewhere.
+        "reference" inside ``torch.onnx.export``, since ONNX has operators of its own only, and ``torch.jit.trace``,
+        which knows no lists of bools; ``backend`` elsewhere.
     """
-    return "reference" if torch.onnx.is_in_onnx_export() or torch.jit.is_tracing() else backend
+    elsewhere = torch.onnx.is_in_onnx_export() or torch.jit.is_tracing()  # type: ignore[attr-defined]
+    return "reference" if elsewhere else backend

@@ -1,6 +1,7 @@
 """Neighborhood attention: the function to call, its checks, and the operators that torch sees."""
 
 import math
+import operator
 from collections.abc import Callable
 from functools import lru_cache
 from types import ModuleType
@@ -216,7 +217,8 @@ def _resolve(
     # Neither the grid nor the heads decide anything, so that a compiler need not know them. The comparison is spelled
     # out, as it may be no answer to a compiler yet.
     wide = True if max(query[0][-1], value[0][-1]) > _LARGEST_DIM else False  # noqa: SIM210
-    windows = tuple(axis.window for axis in axes)
+    # A window as large as the grid is no number to a compiler before it is asked for one.
+    windows = tuple(operator.index(axis.window) for axis in axes)
     chosen = _choose(windows, wide, query[1], str(query[2]), bias is not None, backend)
     return axes, "reference" if math.prod(query[0]) == 0 or math.prod(value[0]) == 0 else chosen
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import timm
 import torch
-from timm.models import group_parameters
+from timm.models import create_feature_extractor, get_graph_node_names, group_parameters
 from timm.optim import param_groups_layer_decay
 from torch import Tensor, nn
 
@@ -339,3 +339,42 @@ def test_models_in_bfloat16(representative: str) -> None:
 def _infos(model: nn.Module) -> list[dict[str, Any]]:
     """Dicts of feature_info, which timm's own trunks keep in a list too."""
     return list(model.feature_info)
+
+
+@torch.inference_mode()
+def test_shapes_are_known_without_numbers(representative: str) -> None:
+    out = timm.create_model(representative, device="meta").eval()(torch.empty(2, 3, 64, 96, device="meta"))
+    assert tuple(out.shape) == (2, 1000)
+
+
+@torch.inference_mode()
+def test_an_empty_batch_is_no_error(representative: str) -> None:
+    assert shared(representative)(torch.empty(0, 3, SIZE, SIZE)).shape == (0, 10)
+
+
+@torch.inference_mode()
+@pytest.mark.filterwarnings("ignore")
+def test_traced_models_answer_alike(representative: str) -> None:
+    model, x = shared(representative), pictures()
+    traced = torch.jit.trace(model, x, check_trace=False)
+    assert_near(traced(x), model(x))
+
+
+@torch.inference_mode()
+@pytest.mark.filterwarnings("ignore")
+def test_nodes_of_the_graph_can_be_extracted(representative: str) -> None:
+    model, x = shared(representative), pictures()
+    _, nodes = get_graph_node_names(model)
+    extractor = create_feature_extractor(model, return_nodes={nodes[-1]: "out"}).eval()
+    assert_near(extractor(x)["out"], model(x))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_compiled_models_take_one_size_after_another(representative: str) -> None:
+    model = shared(representative)
+    torch.compiler.reset()
+    compiled = torch.compile(model, fullgraph=True, backend="eager")
+    with torch.no_grad():
+        for side in (64, 96):
+            x = torch.randn(1, 3, side, side)
+            assert_near(compiled(x), model(x))
