@@ -29,10 +29,8 @@ class Tiling:
         slots: Columns of the product that masks; 0 masks element by element.
         registers: Most registers of a thread; None leaves it to the compiler.
         small: Whether the kernel for small windows is used, where a program goes through many items.
-        unrolled: Whether that kernel unrolls the steps, and so masks once for all items; or that of tables, to have
-            all scores before the one maximum.
+        unrolled: Whether that kernel unrolls the steps, and so masks once for all items.
         table: Whether the kernel that reads tiles and penalties from tables is used where it can run.
-        items: Items and heads that a program of that kernel goes through.
         union: Candidates of a program along the three axes, at most.
     """
 
@@ -48,7 +46,6 @@ class Tiling:
     small: bool = False
     unrolled: bool = True
     table: bool = False
-    items: int = 1
     union: tuple[int, int, int] = (1, 1, 1)
 
 
@@ -134,7 +131,6 @@ def make_tiling(
     small: bool = False,
     unrolled: bool = True,
     table: bool = False,
-    items: int = 1,
 ) -> Tiling:
     """Fit tiles to a problem.
 
@@ -150,9 +146,8 @@ def make_tiling(
         by_dot: Whether the mask is a product; by default where there is more than one axis.
         registers: Most registers of a thread; None leaves it to the compiler.
         small: Whether to use the kernel for small windows.
-        unrolled: Whether that kernel, or that of tables, unrolls the steps.
+        unrolled: Whether that kernel unrolls the steps.
         table: Whether to use the kernel that reads tables.
-        items: Items and heads that a program of that kernel goes through.
 
     Returns:
         The tiles.
@@ -185,7 +180,6 @@ def make_tiling(
         small=small,
         unrolled=unrolled,
         table=table,
-        items=items,
         union=(unions[0], unions[1], unions[2]),
     )
 

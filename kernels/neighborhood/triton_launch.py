@@ -410,10 +410,9 @@ def _prepare(
         tables = triton_table_maps.tables(axes, tiling, kernel == "key", mask_type, query.device)
         constants |= triton_table_maps.constants(axes, tiling)
         constants["HEADS_FIRST"] = tiling.heads_first
-        constants["PER_PROGRAM"] = min(tiling.items, items)
-        groups, tiles = -(-items // constants["PER_PROGRAM"]), len(tables[0])
-        grid = (groups, tiles, 1) if tiling.heads_first else (tiles, groups, 1)
-        tail: tuple[int, ...] = (*lengths, heads, items, 0)
+        tiles = len(tables[0])
+        grid = (items, tiles, 1) if tiling.heads_first else (tiles, items, 1)
+        tail: tuple[int, ...] = (*lengths, heads)
     elif way == "small":
         constants |= _chunks(tiling, tiles, items)
         grid = (tiles * -(-items // constants["PER_PROGRAM"]), 1, 1)

@@ -140,86 +140,41 @@ def table_attend(q, k_base, v_base, k_token, v_token, penalties, members, bias, 
 def neighborhood_table_fwd_kernel(
     q_ptr, k_ptr, v_ptr, bias_ptr, map_ptr, penalty_ptr, out_ptr, lse_ptr,
     q_batch, q_token, q_head, k_batch, k_token, k_head, v_batch, v_token, v_head,
-    L0, L1, L2, heads, items, zero, scale,
+    L0, L1, L2, heads, scale,
     WINDOW: tl.constexpr, DILATION: tl.constexpr, ACTIVE: tl.constexpr,
     TILE: tl.constexpr, BOX: tl.constexpr, CHUNK: tl.constexpr, FULL: tl.constexpr, STARTS: tl.constexpr,
-    SIZES: tl.constexpr, WIDTH: tl.constexpr, EVEN: tl.constexpr, UNROLLED: tl.constexpr, KEEP: tl.constexpr,
-    PER_PROGRAM: tl.constexpr,
+    SIZES: tl.constexpr, WIDTH: tl.constexpr, EVEN: tl.constexpr,
     DIM: tl.constexpr, DIM_V: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_DV: tl.constexpr, GROUP: tl.constexpr,
     SLOTS: tl.constexpr, HAS_BIAS: tl.constexpr, HEADS_FIRST: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Attend from one tile of queries in some items and heads, and write output and logsumexp."""
+    """Attend from one tile of queries of one item and head, and write output and logsumexp."""
     BLOCK_M: tl.constexpr = TILE[0] * TILE[1] * TILE[2]
-    tile, group = tl.program_id(1 if HEADS_FIRST else 0), tl.program_id(0 if HEADS_FIRST else 1)
+    tile, item = tl.program_id(1 if HEADS_FIRST else 0), tl.program_id(0 if HEADS_FIRST else 1)
     token, there, first = table_tile(map_ptr, tile, L1, L2, TILE, DILATION, EVEN)
     d, dv = tl.arange(0, BLOCK_D), tl.arange(0, BLOCK_DV)
     members = slot_members(TILE, ACTIVE, SLOTS, penalty_ptr.dtype.element_ty)
-    rows = table_rows(map_ptr, tile, TILE, ACTIVE, SLOTS)[:, None] * WIDTH
-    for i in range(PER_PROGRAM):
-        # Past the last item the last one is computed again, to the same bits.
-        item = tl.minimum(group * PER_PROGRAM + i, items - 1)
-        batch, head = (item // heads).to(tl.int64), item % heads
-        q_at = q_ptr + batch * q_batch + head * q_head + (token[:, None] * q_token + d[None, :])
-        q = load_there(q_at, there, DIM, BLOCK_D, EVEN)
-        k_base = k_ptr + batch * k_batch + (head // GROUP) * k_head + first * k_token
-        v_base = v_ptr + batch * v_batch + (head // GROUP) * v_head + first * v_token
-        bias = bias_ptr + head * (2 * WINDOW[0] - 1) * (2 * WINDOW[1] - 1) * (2 * WINDOW[2] - 1)
-        # Kept for all items, penalties are products less and registers more; as the compiler sees it they change.
-        penalties = penalty_ptr + rows if KEEP else penalty_ptr + i * zero + rows
-        acc = tl.zeros([BLOCK_M, BLOCK_DV], tl.float32)
-        total, top = tl.zeros([BLOCK_M], tl.float32), tl.full([BLOCK_M], -1e15, tl.float32)
-        if UNROLLED:
-            # All scores before the one maximum: nothing is ever rescaled.
-            scores = ()
-            for c in tl.static_range(len(SIZES)):
-                j = STARTS[c] + tl.arange(0, SIZES[c])
-                k = load_rows(
-                    k_base + box_offsets(j, k_token, L1, L2, BOX, DILATION, STARTS[c] + SIZES[c], BLOCK_D),
-                    DIM,
-                    BLOCK_D,
-                )
-                s = table_scores(q, k, tl.load(penalties + j[None, :]), members, bias, map_ptr, tile, j, scale,
-                                 WINDOW, TILE, BOX, HAS_BIAS, PRECISION)  # fmt: skip
-                scores = scores + (s,)  # noqa: RUF005 (Triton unpacks nothing)
-            # Steps of one size are merged element by element: threads exchange their maxima once for all of them.
-            for c in tl.static_range(len(SIZES)):
-                if c > 0 and SIZES[c] == SIZES[c - 1]:
-                    peak = tl.maximum(peak, scores[c])  # noqa: F821 (bound by the step before)
-                else:
-                    peak = scores[c]
-                if c == len(SIZES) - 1 or SIZES[c] != SIZES[c + 1]:
-                    top = tl.maximum(top, tl.max(peak, 1))
-            if not HAS_BIAS:
-                top = top * scale
-            for c in tl.static_range(len(SIZES)):
-                j = STARTS[c] + tl.arange(0, SIZES[c])
-                v = load_rows(
-                    v_base + box_offsets(j, v_token, L1, L2, BOX, DILATION, STARTS[c] + SIZES[c], BLOCK_DV),
-                    DIM_V,
-                    BLOCK_DV,
-                )
-                p = tl.exp2(scores[c] - top[:, None] if HAS_BIAS else scores[c] * scale - top[:, None])
-                if c > 0 and SIZES[c] == SIZES[c - 1]:
-                    sums = sums + p  # noqa: F821 (bound by the step before)
-                else:
-                    sums = p
-                if c == len(SIZES) - 1 or SIZES[c] != SIZES[c + 1]:
-                    total += tl.sum(sums, 1)
-                acc = tl.dot(p.to(v.dtype), v, acc=acc, input_precision=PRECISION)
-        else:
-            for c in range(FULL):
-                j = c * CHUNK + tl.arange(0, CHUNK)
-                acc, total, top = table_attend(
-                    q, k_base, v_base, k_token, v_token, penalties, members, bias, map_ptr, tile, j, L1, L2, scale,
-                    acc, total, top, WINDOW, DILATION, TILE, BOX, DIM, DIM_V, BLOCK_D, BLOCK_DV, HAS_BIAS,
-                    FULL * CHUNK, PRECISION)  # fmt: skip
-            for c in tl.static_range(len(SIZES)):
-                j = STARTS[c] + tl.arange(0, SIZES[c])
-                acc, total, top = table_attend(
-                    q, k_base, v_base, k_token, v_token, penalties, members, bias, map_ptr, tile, j, L1, L2, scale,
-                    acc, total, top, WINDOW, DILATION, TILE, BOX, DIM, DIM_V, BLOCK_D, BLOCK_DV, HAS_BIAS,
-                    STARTS[c] + SIZES[c], PRECISION)  # fmt: skip
-        acc = acc * (1.0 / total)[:, None]  # one division a row, not one an element
-        o = (batch * L0 * L1 * L2 + token) * heads + head
-        store_there(out_ptr + o[:, None] * DIM_V + dv[None, :], acc, there, DIM_V, BLOCK_DV, EVEN)
-        tl.store(lse_ptr + o, (top + tl.log2(total)) * 0.6931471805599453, mask=there)
+    penalties = penalty_ptr + table_rows(map_ptr, tile, TILE, ACTIVE, SLOTS)[:, None] * WIDTH
+    batch, head = (item // heads).to(tl.int64), item % heads
+    q_at = q_ptr + batch * q_batch + head * q_head + (token[:, None] * q_token + d[None, :])
+    q = load_there(q_at, there, DIM, BLOCK_D, EVEN)
+    k_base = k_ptr + batch * k_batch + (head // GROUP) * k_head + first * k_token
+    v_base = v_ptr + batch * v_batch + (head // GROUP) * v_head + first * v_token
+    bias = bias_ptr + head * (2 * WINDOW[0] - 1) * (2 * WINDOW[1] - 1) * (2 * WINDOW[2] - 1)
+    acc = tl.zeros([BLOCK_M, BLOCK_DV], tl.float32)
+    total, top = tl.zeros([BLOCK_M], tl.float32), tl.full([BLOCK_M], -1e15, tl.float32)
+    for c in range(FULL):
+        j = c * CHUNK + tl.arange(0, CHUNK)
+        acc, total, top = table_attend(
+            q, k_base, v_base, k_token, v_token, penalties, members, bias, map_ptr, tile, j, L1, L2, scale,
+            acc, total, top, WINDOW, DILATION, TILE, BOX, DIM, DIM_V, BLOCK_D, BLOCK_DV, HAS_BIAS,
+            FULL * CHUNK, PRECISION)  # fmt: skip
+    for c in tl.static_range(len(SIZES)):
+        j = STARTS[c] + tl.arange(0, SIZES[c])
+        acc, total, top = table_attend(
+            q, k_base, v_base, k_token, v_token, penalties, members, bias, map_ptr, tile, j, L1, L2, scale,
+            acc, total, top, WINDOW, DILATION, TILE, BOX, DIM, DIM_V, BLOCK_D, BLOCK_DV, HAS_BIAS,
+            STARTS[c] + SIZES[c], PRECISION)  # fmt: skip
+    acc = acc * (1.0 / total)[:, None]  # one division a row, not one an element
+    o = (batch * L0 * L1 * L2 + token) * heads + head
+    store_there(out_ptr + o[:, None] * DIM_V + dv[None, :], acc, there, DIM_V, BLOCK_DV, EVEN)
+    tl.store(lse_ptr + o, (top + tl.log2(total)) * 0.6931471805599453, mask=there)

@@ -163,7 +163,7 @@ def constants(axes: tuple[Axis, ...], tiling: Tiling) -> dict[str, Any]:
         Constants by name.
     """
     steps = chunks(tiling)
-    full = 0 if tiling.unrolled else sum(size == tiling.block for _, size in steps)
+    full = sum(size == tiling.block for _, size in steps)
     return {
         "BOX": tiling.union,
         "CHUNK": tiling.block,
@@ -172,8 +172,6 @@ def constants(axes: tuple[Axis, ...], tiling: Tiling) -> dict[str, Any]:
         "SIZES": tuple(size for _, size in steps[full:]),
         "WIDTH": sum(size for _, size in steps),
         "EVEN": is_even(axes, tiling),
-        "UNROLLED": tiling.unrolled,
-        "KEEP": tiling.warps < 4,
     }
 
 

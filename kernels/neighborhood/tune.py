@@ -41,11 +41,8 @@ def candidates(axes: tuple[Axis, ...], dim: int) -> list[dict[str, Any]]:
     unions = [plan.largest_union(axis, side, False) for axis, side in zip(plan.three(axes), square, strict=True)]
     if len(axes) > 1 and prod(unions) <= 1024 and dim <= 64:
         table = {"tile": square, "stages": 2, "table": True}
-        found += [
-            table | {"block": block, "registers": most, "unrolled": False} for block, most in ((64, 168), (128, None))
-        ]
-        if max(unions) <= 16:
-            found += [table | {"block": 64, "items": items} for items in (1, 8)]
+        found += [table | {"block": block, "registers": most} for block, most in ((64, 168), (64, 128), (128, None))]
+        found.append(table | {"block": 32, "stages": 3})
     if max(unions) <= 16 and dim <= 64:
         found += [{"tile": square, "block": block, "stages": 2, "small": True} for block in (64, 128)]
     return found

@@ -81,8 +81,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "tiles, elements": {"flat": False, "by_dot": False},
     "small, product": {"small": True, "by_dot": True},
     "small, elements": {"small": True, "by_dot": False},
-    "table, loop": {"table": True, "by_dot": True, "unrolled": False},
-    "table, unrolled": {"table": True, "by_dot": True, "items": 3},
+    "table": {"table": True, "by_dot": True},
 }
 
 
@@ -164,7 +163,7 @@ def test_agrees_with_the_reference(name: str, way: str) -> None:
         ("line", "run, product"),
         ("line", "tiles, product"),
         ("grid", "small, product"),
-        ("even", "table, unrolled"),
+        ("even", "table"),
     ],
 )
 def test_agrees_in_half_precision(name: str, way: str) -> None:

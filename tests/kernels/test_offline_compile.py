@@ -87,9 +87,7 @@ for grid, window, stride, dilation, dim, group, bias, extra in CASES:
     ways = [chosen]
     if window == 7 and dim <= 64:
         ways.append({n: make_tiling(axes, n, t.tile, block=t.block, small=True) for n, t in chosen.items()})
-        for unrolled, items in ((False, 1), (True, 4)):
-            table = {"block": 64, "table": True, "unrolled": unrolled, "items": items}
-            ways.append({n: make_tiling(axes, n, (1, 8, 8), **table) for n in chosen})
+        ways.append({n: make_tiling(axes, n, (1, 8, 8), block=64, table=True) for n in chosen})
     for number, tilings in enumerate(ways):
         where = f"{grid}_{window}_{dilation}_{number}".replace(" ", "")
         title, reads_tables = f"forward_{where}", tilings["forward"].table
@@ -119,7 +117,7 @@ def shared_memory(code: str, *arguments: str) -> dict[str, int]:
 def test_neighborhood_compiles(dtype: str, capability: int) -> None:
     pytest.importorskip("triton")
     sizes = shared_memory(OF_NEIGHBORHOOD, dtype, str(capability))
-    assert len(sizes) == 3 * 13
+    assert len(sizes) == 3 * 11
     assert {name: size for name, size in sizes.items() if size > SHARED_MEMORY[capability]} == {}
 
 
