@@ -7,12 +7,13 @@ gets the operator's own description of a call and answers with a reason, or with
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, wraps
 from importlib.util import find_spec
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import torch
 from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function
 
 Problem = TypeVar("Problem")
 
@@ -94,6 +95,28 @@ def triton_missing(device: torch.device, dtype: torch.dtype) -> str:
     if _capability(device.index or 0) < (8, 0):
         return "Triton kernels need a GPU of compute capability 8.0 (Ampere) or newer"
     return ""
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def overridable(function: Function) -> Function:
+    """Let arguments that stand for tensors answer for a function: ``torch.fx`` then records one call of it.
+
+    Args:
+        function: Takes tensors first.
+
+    Returns:
+        The function, which asks ``__torch_function__`` of its arguments as torch's own do.
+    """
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if has_torch_function(args) or (kwargs and has_torch_function(tuple(kwargs.values()))):
+            return handle_torch_function(call, (*args, *kwargs.values()), *args, **kwargs)
+        return function(*args, **kwargs)
+
+    return cast(Function, call)
 
 
 def autocast_dtype(device: torch.device) -> torch.dtype | None:

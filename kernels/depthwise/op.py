@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.flop_counter import register_flop_formula
 
-from foveate.kernels.dispatch import Backend, autocast_dtype, is_plain_call, pick, triton_missing
+from foveate.kernels.dispatch import Backend, autocast_dtype, is_plain_call, overridable, pick, triton_missing
 
 __all__ = ["large_depthwise"]
 
@@ -25,6 +25,7 @@ class _Problem:
     dtype: torch.dtype
 
 
+@overridable
 def large_depthwise(x: Tensor, kernel: Tensor, bias: Tensor | None = None, *, backend: str | None = None) -> Tensor:
     """Convolve each channel with its own kernel; the map keeps its size.
 

@@ -5,12 +5,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from foveate.kernels.dispatch import Backend, autocast_dtype, pick, triton_missing
+from foveate.kernels.dispatch import Backend, autocast_dtype, overridable, pick, triton_missing
 from foveate.kernels.dynamic import reference, row_blocks
 from foveate.kernels.dynamic.problem import Inputs, Problem
 from foveate.kernels.window import check_axes
 
 
+@overridable
 def dynamic_neighborhood(
     logits: Tensor,
     value: Tensor,

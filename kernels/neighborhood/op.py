@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from foveate.kernels.dispatch import Backend, autocast_dtype, is_plain_call, pick, triton_missing
+from foveate.kernels.dispatch import Backend, autocast_dtype, is_plain_call, overridable, pick, triton_missing
 from foveate.kernels.neighborhood import cpu, reference
 from foveate.kernels.neighborhood.problem import Inputs, Problem
 from foveate.kernels.window import Axis, check_axes
@@ -37,6 +37,7 @@ BACKENDS: tuple[Backend[Problem], ...] = (
 )
 
 
+@overridable
 def neighborhood_attention(
     q: Tensor,
     k: Tensor,

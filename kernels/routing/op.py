@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from foveate.kernels.dispatch import Backend, autocast_dtype, is_plain_call, pick, triton_missing
+from foveate.kernels.dispatch import Backend, autocast_dtype, is_plain_call, overridable, pick, triton_missing
 from foveate.kernels.routing import chunked, reference
 from foveate.kernels.routing import regions as torch_regions
 from foveate.kernels.routing.checks import check_picks, check_regions, check_tensors, logits_of_regions, per_axis
@@ -45,6 +45,7 @@ BACKENDS: tuple[Backend[Problem], ...] = (
 )
 
 
+@overridable
 def block_sparse_attention(
     query: Tensor,
     key: Tensor,
@@ -100,6 +101,7 @@ def block_sparse_attention(
     return _run(inputs, grid, grid_kv, scale, True, return_lse, name)
 
 
+@overridable
 def routed_attention(
     query: Tensor,
     key: Tensor,

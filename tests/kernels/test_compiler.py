@@ -24,7 +24,7 @@ def dynamic(x: Tensor) -> Tensor:
 
 
 def depthwise(x: Tensor) -> Tensor:
-    return large_depthwise(x.flatten(3).permute(0, 3, 1, 2), torch.ones(16, 1, 9, 9, device=x.device))
+    return large_depthwise(x.flatten(3).permute(0, 3, 1, 2), torch.ones(16, 1, 9, 9).to(x.device))
 
 
 def routed(x: Tensor) -> Tensor:
@@ -72,3 +72,29 @@ def test_autocast_casts_before_types_are_compared() -> None:
     logits, value = torch.randn(1, 2, 34, 6, 6), torch.randn(1, 2, 2, 4, 6, 6, dtype=torch.bfloat16)
     with torch.autocast("cpu", torch.bfloat16):
         assert dynamic_neighborhood(logits, value, 3, 5).dtype == torch.bfloat16
+
+
+class Attends(torch.nn.Module):
+    """Calls one public function."""
+
+    def __init__(self, function: Callable[..., Tensor], *rest: int) -> None:
+        super().__init__()
+        self.function, self.rest = function, rest
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return self.function(q, k, v, *self.rest) * 2
+
+
+@pytest.mark.parametrize(("function", "rest"), [(neighborhood_attention, (3,)), (routed_attention, (2, 2))])
+def test_fx_records_one_call(function: Callable[..., Tensor], rest: tuple[int, ...]) -> None:
+    module = Attends(function, *rest)
+    traced = torch.fx.symbolic_trace(module)
+    assert next(node.target for node in traced.graph.nodes if node.op == "call_function") is function
+    q, k, v = torch.randn(3, 2, 6, 8, 2, 8)
+    assert torch.equal(traced(q, k, v), module(q, k, v))
+
+
+@pytest.mark.parametrize("function", [dynamic, depthwise])
+def test_fx_traces_other_operators(function: Callable[[Tensor], Tensor]) -> None:
+    x = torch.randn(2, 8, 12, 2, 8)
+    assert torch.equal(torch.fx.symbolic_trace(function)(x), function(x))
