@@ -205,7 +205,7 @@ def _parquet(file: Path) -> list[Row]:
         pandas: Any = import_module("pandas")
         table = pandas.read_parquet(file)
     except ImportError:
-        raise RuntimeError("parquet files need pandas and pyarrow: install them, or save as CSV") from None
+        raise RuntimeError("parquet files need pandas and pyarrow: pip install foveate[gaze], or save as CSV") from None
     except (ValueError, OSError) as error:
         raise ValueError(f"{file} cannot be read as parquet ({error}): save it anew") from None
     rows: list[Row] = table.to_dict("records")

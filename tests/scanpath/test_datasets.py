@@ -239,6 +239,30 @@ def test_a_table_survives_bad_rows_and_names_them(tmp_path: Path) -> None:
         open_dataset("folder", tmp_path)
 
 
+def test_parquet_says_what_csv_says(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    picture(tmp_path / "a.png")
+    rows = {
+        "image": ["a.png"] * 3,
+        "x": [1.5, 20, 3],
+        "y": [4, 5, 6],
+        "observer": [1, 1, 2],
+        "duration": [0.2, 0.3, 0.1],
+    }
+    table = pandas.DataFrame(rows)
+    found = []
+    for name, save in (("fixations.csv", table.to_csv), ("fixations.parquet", table.to_parquet)):
+        save(tmp_path / name, index=False)
+        (viewing,) = open_dataset("folder", tmp_path)
+        found.append([(p.observer, p.points.tolist(), p.duration.tolist()) for p in viewing.scanpaths])
+        (tmp_path / name).unlink()
+    assert found[0] == found[1] == [("1", [[1.5, 4], [20, 5]], [0.2, 0.3]), ("2", [[3, 6]], [0.1])]
+    (tmp_path / "fixations.parquet").write_bytes(b"PAR1 no more")
+    with pytest.raises(ValueError, match="cannot be read as parquet"):
+        open_dataset("folder", tmp_path)
+
+
 EYELINK = """RECORDING_SESSION_LABEL\tIMG\tCURRENT_FIX_X\tCURRENT_FIX_Y\tCURRENT_FIX_DURATION\tCURRENT_FIX_START
 s1\ta.png\t10.5\t20.5\t212\t4
 s1\ta.png\t.\t.\t90\t230
