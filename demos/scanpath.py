@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from foveate.errors import sentence
+from foveate.errors import counted, sentence
 from foveate.scanpath.fixations import Scanpath
 from foveate.scanpath.predicting import DEFAULT, MODELS, predict
 from foveate.vision import EXAMPLES, draw_scanpath, load_image
@@ -73,7 +73,7 @@ def _draw(image: str, path: Scanpath, last: int) -> Image.Image:
 def _line(path: Scanpath) -> str:
     note = "" if path.trained else ", untrained"
     seconds = "no durations" if path.duration is None else f"{path.duration.sum():.1f} s"
-    return f"### {len(path)} fixations, {seconds}\n{path.observer}{note}"
+    return f"### {counted(len(path), 'fixation')}, {seconds}\n{path.observer}{note}"
 
 
 def _rows(path: Scanpath) -> list[list[Any]]:

@@ -29,7 +29,7 @@ def merge_attentions(
         Merged output, of the parts' type, and merged logsumexp, float32 or wider.
 
     Raises:
-        TypeError: The parts are of several types.
+        TypeError: The parts are no lists of tensors, or of several types.
         ValueError: There are fewer than two parts, or shapes differ.
     """
     _check(outputs, lse_tensors)
@@ -55,11 +55,18 @@ def _sum(parts: list[Tensor]) -> Tensor:
 
 
 def _check(outputs: Sequence[Tensor], lses: Sequence[Tensor]) -> None:
+    if not isinstance(outputs, (list, tuple)) or not isinstance(lses, (list, tuple)):
+        raise TypeError(
+            f"outputs and logsumexps must be lists of tensors, got {type(outputs).__name__} and {type(lses).__name__}"
+        )
     if len(outputs) < 2 or len(outputs) != len(lses):
         raise ValueError(
             f"merging takes two or more outputs and as many logsumexps, got {len(outputs)} and {len(lses)}: "
             "ask each part for its logsumexp with return_lse=True"
         )
+    strange = [type(part).__name__ for part in (*outputs, *lses) if not isinstance(part, Tensor)]
+    if strange:
+        raise TypeError(f"outputs and logsumexps must be tensors, got {', '.join(strange)}: pass lists of tensors")
     shape, dtype = outputs[0].shape, outputs[0].dtype
     for output, lse in zip(outputs, lses, strict=True):
         if output.shape != shape or lse.shape != shape[:-1]:

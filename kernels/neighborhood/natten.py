@@ -158,6 +158,8 @@ def _attend(
 ) -> Tensor | tuple[Tensor, Tensor]:
     query, key, value, additional_keys, additional_values = tensors
     for name, tensor in (("query", query), ("key", key), ("value", value)):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"na{rank}d takes a {name} that is a tensor, got {type(tensor).__name__}")
         if tensor.ndim != rank + 3:
             fitting = f": use na{tensor.ndim - 3}d for it" if 4 <= tensor.ndim <= 6 else ""
             raise ValueError(

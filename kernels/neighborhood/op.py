@@ -92,6 +92,9 @@ def neighborhood_attention(
         raise TypeError(
             f"q, k and v must be tensors, got {type(q).__name__}, {type(k).__name__} and {type(v).__name__}"
         )
+    for name, tensor in (("rel_pos_bias", rel_pos_bias), ("extra_keys", extra_keys), ("extra_values", extra_values)):
+        if not (tensor is None or isinstance(tensor, Tensor)):
+            raise TypeError(f"{name} must be a tensor or None, got {type(tensor).__name__}: turn it into one")
     inputs = _autocast(Inputs(q, k, v, rel_pos_bias, extra_keys, extra_values))
     plain = is_plain_call(*inputs)
     mark = _mark(inputs, window, stride, dilation, causal, scale, backend) if plain else None
@@ -104,8 +107,8 @@ def neighborhood_attention(
         return (out, lse) if return_lse else out
     if scale is None:
         # int, since a tracer has tensors for sizes.
-        scale = int(q.shape[-1]) ** -0.5
-    if not (isinstance(scale, (int, float)) and 0 < scale < math.inf):
+        scale = max(int(q.shape[-1]), 1) ** -0.5
+    if isinstance(scale, bool) or not (isinstance(scale, (int, float)) and 0 < scale < math.inf):
         raise ValueError(f"scale must be a positive number, got {scale!r}: leave it out for dim ** -0.5")
     numbers = (_frozen(window), _frozen(stride), _frozen(dilation), _frozen(causal))
     known = plain and all(isinstance(number, (int, tuple)) for number in numbers)  # a set could not be looked up
@@ -258,6 +261,8 @@ def _check(facts: Facts, window: Any, stride: Any, dilation: Any, causal: Any) -
     for name, shape in (("k", k), ("v", v)):
         if shape[:-2] != q[:-2]:
             raise ValueError(f"{name} must have the batch and grid of q, {q[:-2]}, got shape {shape}")
+    if q[-1] == 0 or v[-1] == 0:
+        raise ValueError(f"heads must have one channel or more, got {q[-1]} for q and {v[-1]} for v")
     if k[-1] != q[-1]:
         raise ValueError(f"q and k must have equal head dims, got {q[-1]} and {k[-1]}")
     if k[-2] != v[-2] or k[-2] == 0 or q[-2] % k[-2]:

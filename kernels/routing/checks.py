@@ -143,9 +143,12 @@ def check_picks(
     if (index is None) == (mask is None):
         raise ValueError("give exactly one of block_index and block_mask")
     heads = (1, query.shape[-2])
+    if weight is not None and not isinstance(weight, Tensor):
+        raise TypeError(f"block_weight must be a tensor, got {type(weight).__name__}: turn it into one")
     if mask is not None:
-        if mask.dtype != torch.bool:
-            raise TypeError(f"block_mask must be boolean, got {mask.dtype}")
+        if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+            got = getattr(mask, "dtype", type(mask).__name__)
+            raise TypeError(f"block_mask must be a boolean tensor, got {got}: turn it into one")
         wanted = (query.shape[0], query.shape[-2], grid.blocks, grid_kv.blocks)
         fits = (
             mask.ndim == 4

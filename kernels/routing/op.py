@@ -245,7 +245,11 @@ def _routing_scale(query: Tensor, key: Tensor, scale: float | None) -> float:
             f"routing by means needs as many heads in key as in query, got {key.shape[-2]} and {query.shape[-2]}: "
             "give the logits as routing"
         )
-    return (query.shape[-2] * query.shape[-1]) ** -0.5 if scale is None else float(scale)
+    if scale is None:
+        return float((query.shape[-2] * query.shape[-1]) ** -0.5)
+    if isinstance(scale, bool) or not isinstance(scale, (int, float)):
+        raise TypeError(f"routing_scale must be a number, got {scale!r}: leave it out for (heads * dim) ** -0.5")
+    return float(scale)
 
 
 def _route(
@@ -262,6 +266,8 @@ def _route(
 def _scale_of_scores(query: Tensor, scale: float | None) -> float:
     if scale is None:
         return float(query.shape[-1] ** -0.5)
+    if isinstance(scale, bool) or not isinstance(scale, (int, float)):
+        raise TypeError(f"scale must be a number, got {scale!r}: leave it out for dim ** -0.5")
     if not (torch.compiler.is_compiling() or 0 < scale < math.inf):
         raise ValueError(f"scale must be a positive number, got {scale!r}: leave it out for dim ** -0.5")
     return float(scale)

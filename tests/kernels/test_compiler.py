@@ -8,7 +8,14 @@ import torch
 from torch import Tensor
 from torch._dynamo.testing import CompileCounter
 
-from foveate.kernels import dynamic_neighborhood, large_depthwise, neighborhood_attention, routed_attention
+from foveate.kernels import (
+    dynamic_neighborhood,
+    large_depthwise,
+    merge_attentions,
+    na2d,
+    neighborhood_attention,
+    routed_attention,
+)
 
 
 def neighborhood(x: Tensor) -> Tensor:
@@ -98,3 +105,22 @@ def test_fx_records_one_call(function: Callable[..., Tensor], rest: tuple[int, .
 def test_fx_traces_other_operators(function: Callable[[Tensor], Tensor]) -> None:
     x = torch.randn(2, 8, 12, 2, 8)
     assert torch.equal(torch.fx.symbolic_trace(function)(x), function(x))
+
+
+X = torch.randn(1, 6, 7, 2, 8)
+WRONG: dict[str, tuple[type[Exception], str, Callable[[], object]]] = {
+    "bias": (TypeError, "rel_pos_bias must be a tensor", lambda: neighborhood_attention(X, X, X, 3, rel_pos_bias=[1])),
+    "scale": (ValueError, "scale must be a positive", lambda: neighborhood_attention(X, X, X, 3, scale=True)),
+    "channels": (ValueError, "one channel or more", lambda: neighborhood_attention(*[X[..., :0]] * 3, 3)),
+    "query": (TypeError, "na2d takes a query that is a tensor, got NoneType", lambda: na2d(None, X, X, 3)),
+    "parts": (TypeError, "must be lists of tensors, got NoneType", lambda: merge_attentions(None, None)),
+    "numbers": (TypeError, "must be tensors, got int, int", lambda: merge_attentions([1, 2], [X, X])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_arguments_are_one_sentence(name: str) -> None:
+    kind, message, call = WRONG[name]
+    with pytest.raises(kind, match=message) as caught:
+        call()
+    assert "\n" not in str(caught.value)
